@@ -1,0 +1,1 @@
+"""Stand-ins of WHMCS, Salesforce and Freebit, written from the vendors' manuals; imports nothing of portico."""
