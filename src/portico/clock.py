@@ -1,0 +1,14 @@
+"""The only clock of our tables. In demo and tests it adds an offset that the sandbox shares (table clock_offset)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        return datetime.now(UTC) + self.offset

@@ -1,0 +1,207 @@
+"""Every error that a customer or caller can meet.
+
+PorticoError
+├── Refusal                      the customer can mend it
+│   ├── InputWrong               fields, each with what to fix
+│   ├── CustomerNumberUnknown    sign-up: number (or its postal code) does not match
+│   ├── AlreadyRegistered        sign-up: the number has a portal account
+│   ├── EmailTaken               sign-up: the address has an account
+│   ├── TooManyTries             throttled
+│   ├── SignInWrong              address or password
+│   ├── SignInNeeded             no session
+│   ├── PaymentMethodMissing     checkout
+│   ├── NotEligible              checkout: product not for this account
+│   ├── CartChanged              checkout: the cart is no longer what was confirmed
+│   └── CrossSiteRequest         CSRF
+├── NotFound                     unknown, or somebody else's: the same to everyone
+├── NotAllowed
+├── StillRunning                 outcome of a remote write not known yet (202)
+└── Trouble                      not the customer's fault
+    ├── SystemDown               try later
+    ├── SystemRefused            their business "no", with their code
+    └── SystemSurprised          an answer that we can't understand
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from portico.i18n import Message, _m
+
+
+@dataclass(frozen=True)
+class FieldFault:
+    """One wrong input: JSON pointer of the field and a sentence that says what to fix."""
+
+    pointer: str
+    message: Message
+
+    @property
+    def field(self) -> str:
+        return self.pointer.removeprefix("/").replace("/", ".")
+
+
+class PorticoError(Exception):
+    """Carries what the one handler (web.py) and whoever retries need to know."""
+
+    status = 500
+    code = "internal_error"
+    """Stable, snake_case: callers and staff rely on it."""
+    for_customer: Message = _m("Something went wrong on our side. Please try again in a few minutes.")
+    retry = False
+    """Whether the same call may succeed later without anybody changing anything."""
+    retry_after: int | None = None
+
+    def __init__(self, note: str = "", **facts: Any) -> None:
+        """`note` and `facts` are for logs and staff, never for the customer."""
+        super().__init__(note or self.code)
+        self.note = note
+        self.facts = facts
+
+
+class Refusal(PorticoError):
+    status = 409
+
+
+class InputWrong(Refusal):
+    status = 422
+    code = "input_wrong"
+    for_customer = _m("Please check the marked fields.")
+
+    def __init__(self, *faults: FieldFault) -> None:
+        super().__init__(", ".join(fault.pointer for fault in faults))
+        self.faults = faults
+
+
+class CustomerNumberUnknown(Refusal):
+    status = 422
+    code = "customer_number_unknown"
+    for_customer = _m(
+        "We could not find this customer number with this postal code."
+        " Check both on your contract letter, or contact support."
+    )
+
+
+class AlreadyRegistered(Refusal):
+    code = "already_registered"
+    for_customer = _m("This customer number already has a portal account. Sign in instead, or contact support.")
+
+
+class EmailTaken(Refusal):
+    code = "email_taken"
+    for_customer = _m("There is already an account with this e-mail address. Sign in, or use another address.")
+
+
+class TooManyTries(Refusal):
+    status = 429
+    code = "too_many_tries"
+    for_customer = _m("Too many tries. Please wait an hour, or contact support.")
+    retry_after = 3600
+
+
+class SignInWrong(Refusal):
+    status = 401
+    code = "sign_in_wrong"
+    for_customer = _m("E-mail address or password is not right. Check both and try again.")
+
+
+class SignInNeeded(Refusal):
+    status = 401
+    code = "sign_in_needed"
+    for_customer = _m("Please sign in to go on.")
+
+
+class PaymentMethodMissing(Refusal):
+    code = "payment_method_missing"
+    for_customer = _m("You have no valid payment method yet. Add a card, then come back to finish your order.")
+
+
+class NotEligible(Refusal):
+    code = "not_eligible"
+    for_customer = _m("This product is not available for your account. Remove it from the cart to go on.")
+
+
+class CartChanged(Refusal):
+    code = "cart_changed"
+    for_customer = _m("Your cart or a price has changed since you saw it. Check it and place the order again.")
+
+
+class CrossSiteRequest(Refusal):
+    status = 403
+    code = "cross_site_request"
+    for_customer = _m("This request did not come from our own pages. Open the page again and retry.")
+
+
+class NotFound(PorticoError):
+    status = 404
+    code = "not_found"
+    for_customer = _m("We could not find this page. It may have moved, or the address is not right.")
+
+
+class NotAllowed(PorticoError):
+    status = 403
+    code = "not_allowed"
+    for_customer = _m("You are not allowed to do this.")
+
+
+class StillRunning(PorticoError):
+    """The outcome of a remote write is not known yet; `operation_id` leads to it."""
+
+    status = 202
+    code = "still_running"
+    for_customer = _m("We are finishing this. Please do not repeat it; we will send you a mail as soon as it is done.")
+
+    def __init__(self, operation_id: str) -> None:
+        super().__init__(operation_id)
+        self.operation_id = operation_id
+
+
+class Trouble(PorticoError):
+    """`system` is one of whmcs, salesforce, freebit, pubsub, mail."""
+
+    status = 503
+    code = "system_trouble"
+    for_customer = _m("This part is not available just now. Please try again in a few minutes.")
+
+    def __init__(self, system: str, note: str = "", **facts: Any) -> None:
+        super().__init__(f"{system}: {note}", **facts)
+        self.system = system
+
+
+class SystemDown(Trouble):
+    """Could not be reached, did not answer in time, or says itself that it can't. Try later.
+
+    `sent` False means: certainly nothing reached the system, so that a write may be repeated.
+    """
+
+    code = "try_again_later"
+    retry = True
+    retry_after = 60
+
+    def __init__(self, system: str, note: str = "", *, sent: bool = True, **facts: Any) -> None:
+        super().__init__(system, note, **facts)
+        self.sent = sent
+
+
+class SystemRefused(Trouble):
+    """Their business "no", definite. `vendor_code` and `vendor_message` are theirs, for staff only."""
+
+    status = 502
+    code = "system_refused"
+
+    def __init__(self, system: str, vendor_code: str, vendor_message: str = "", **facts: Any) -> None:
+        super().__init__(system, f"{vendor_code} {vendor_message}".strip(), **facts)
+        self.vendor_code = vendor_code
+        self.vendor_message = vendor_message
+
+
+class SystemSurprised(Trouble):
+    """An answer that we can't understand: kept (shortened) for diagnosis, never cached, never shown."""
+
+    status = 502
+    code = "system_surprised"
+
+    def __init__(self, system: str, note: str = "", *, body: bytes = b"", **facts: Any) -> None:
+        super().__init__(system, note, **facts)
+        self.body = body[:2000]
