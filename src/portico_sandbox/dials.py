@@ -81,24 +81,19 @@ class FaultAnswers(Generic[Answer]):
 
 async def play(dial: Dial | None, work: Callable[[], Awaitable[Answer]], faults: FaultAnswers[Answer]) -> Answer:
     """Answers a call as the dial says; `work` does the real thing and is left out where the fault comes before it."""
-    match dial.mode if dial else None:
-        case "down":
-            return faults.down()
-        case "error":
-            return faults.error()
-        case "refuse":
-            assert dial
-            return faults.refuse(dial.code)
-        case "slow":
-            assert dial
-            await asyncio.sleep(dial.seconds)
-            return await work()
-        case "commit_then_hang":
-            await work()
-            await asyncio.sleep(3600)  # the caller's deadline ends this: its disconnect cancels us
-            return faults.down()
-        case "malformed":
-            await work()
-            return faults.malformed()
-        case _:
-            return await work()
+    if dial is None:
+        return await work()
+    if dial.mode in ("down", "error", "refuse"):
+        return _refused_at_the_door(dial, faults)
+    if dial.mode == "slow":
+        await asyncio.sleep(dial.seconds)
+    answer = await work()
+    if dial.mode == "commit_then_hang":
+        await asyncio.sleep(3600)  # the caller's deadline ends this: its disconnect cancels us
+    return faults.malformed() if dial.mode == "malformed" else answer
+
+
+def _refused_at_the_door(dial: Dial, faults: FaultAnswers[Answer]) -> Answer:
+    if dial.mode == "refuse":
+        return faults.refuse(dial.code)
+    return faults.down() if dial.mode == "down" else faults.error()

@@ -12,7 +12,7 @@ from portico_sandbox.world_people import PEOPLE
 from portico_sandbox.world_products import PRODUCTS
 from portico_sandbox.world_types import Person, Product
 
-PORTAL_PRICEBOOK_ID = "01s5g00000PORTLAA4"
+PORTAL_PRICEBOOK_ID = "01s5g00000PORTLAA5"
 
 
 @dataclass(frozen=True)

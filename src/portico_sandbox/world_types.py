@@ -9,6 +9,9 @@ TAX_RATE_PERCENT = 10
 """Consumption tax; WHMCS adds it to every taxed line."""
 
 
+InvoiceStatus = Literal["Paid", "Unpaid", "Cancelled", "Refunded", "Collections", "Payment Pending", "Draft"]
+
+
 @dataclass(frozen=True)
 class Address:
     postal_code: str  # 100-0001
@@ -39,7 +42,7 @@ class InvoiceLine:
 @dataclass(frozen=True)
 class Invoice:
     id: int
-    status: Literal["Paid", "Unpaid", "Cancelled", "Refunded", "Collections", "Payment Pending", "Draft"]
+    status: InvoiceStatus
     issued_days_ago: int
     due_in_days: int  # from today; negative: past
     lines: tuple[InvoiceLine, ...]
@@ -55,26 +58,39 @@ class Service:
     status: Literal["Active", "Pending", "Suspended", "Cancelled", "Terminated"]
     registered_days_ago: int
     next_due_in_days: int
-    line_number: str = ""  # the phone number
+    line_number: str = ""  # the phone number, digits only
+
+    @property
+    def eid(self) -> str:
+        """Of the eSIM that the line lives on; 32 digits."""
+        return f"8904903200000888000000{self.id:010d}" if self.line_number else ""
+
+    @property
+    def iccid(self) -> str:
+        """19 digits."""
+        return f"898120000000{self.id:07d}" if self.line_number else ""
 
 
 @dataclass(frozen=True)
 class Person:
-    """One customer. `customer_number` empty: unknown to Salesforce. `whmcs_client_id` None: not at WHMCS yet."""
+    """One customer. `sf_account_id` empty: unknown to Salesforce. `whmcs_client_id` None: not at WHMCS yet."""
 
     first_name: str  # as stored; Latin or Japanese
     last_name: str
     email: str
     phone: str
     address: Address
-    customer_number: str
+    customer_number: str  # empty: the WHMCS client's field is empty as well
     sf_account_id: str  # 18 characters, checksum right; empty when not in Salesforce
     sf_contact_id: str
     role: Literal["free", "whmcs_user", "ready", "other"]
     """free: number free to sign up with; whmcs_user: WHMCS client without portal user; ready: portal user as well."""
     eligibility: tuple[str, ...] = ()
     internet_eligibility: str = "Not checked"
+    internet_offering: str = ""
+    id_verification: str = "Not submitted"
     portal_status: str = "Not invited"
+    company: str = ""
     password: str = ""  # of the portal (ready) and of WHMCS (whmcs_user, ready)
     whmcs_client_id: int | None = None
     whmcs_user_id: int | None = None
@@ -83,12 +99,25 @@ class Person:
     cards: tuple[Card, ...] = ()
     services: tuple[Service, ...] = ()
     invoices: tuple[Invoice, ...] = ()
+    client_status: Literal["Active", "Inactive", "Closed"] = "Active"
     two_factor: bool = False
     notes: str = ""  # why this person is in the world
 
     @property
     def name(self) -> str:
-        return f"{self.last_name} {self.first_name}" if not self.last_name.isascii() else f"{self.first_name} {self.last_name}"
+        if self.last_name.isascii():
+            return f"{self.first_name} {self.last_name}"
+        return f"{self.last_name} {self.first_name}"
+
+    @property
+    def account_name(self) -> str:
+        """Of the Salesforce account: the company, or the person."""
+        return self.company or self.name
+
+    @property
+    def may_link(self) -> bool:
+        """Whether this WHMCS user can become a portal user as things stand."""
+        return self.role == "whmcs_user" and bool(self.sf_account_id) and not self.two_factor
 
 
 @dataclass(frozen=True)
