@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     salesforce_username: str = "portico@demo.example"
     freebit_oem_id: str = "PORTICO"
     freebit_oem_key: str = "freebit-demo-key"
+    freebit_master_account: str = "portico-master"
+    """Every line of this partner hangs on it."""
+    freebit_auth_ttl_seconds: float = 3000
     freebit_activation_seconds: float = 4.0
     """From acceptance of an eSIM activation to `active`."""
 
