@@ -12,7 +12,11 @@ PorticoError
 │   ├── PaymentMethodMissing     checkout
 │   ├── NotEligible              checkout: product not for this account
 │   ├── CartChanged              checkout: the cart is no longer what was confirmed
-│   └── CrossSiteRequest         CSRF
+│   ├── CrossSiteRequest         CSRF
+│   ├── RequestWrong             not readable as what it claims to be
+│   ├── MethodWrong              the address does not take this method
+│   ├── RequestTooLarge
+│   └── MediaTypeWrong           the API takes JSON only
 ├── NotFound                     unknown, or somebody else's: the same to everyone
 ├── NotAllowed
 ├── StillRunning                 outcome of a remote write not known yet (202)
@@ -131,6 +135,30 @@ class CrossSiteRequest(Refusal):
     status = 403
     code = "cross_site_request"
     for_customer = _m("This request did not come from our own pages. Open the page again and retry.")
+
+
+class RequestWrong(Refusal):
+    status = 400
+    code = "request_wrong"
+    for_customer = _m("We could not read this request. Go back, reload the page and try again.")
+
+
+class MethodWrong(Refusal):
+    status = 405
+    code = "method_wrong"
+    for_customer = _m("This address can not be used that way. Go back and use the links and buttons of the page.")
+
+
+class RequestTooLarge(Refusal):
+    status = 413
+    code = "request_too_large"
+    for_customer = _m("This is more than we can take at once. Make it shorter, or send a smaller file.")
+
+
+class MediaTypeWrong(Refusal):
+    status = 415
+    code = "media_type_wrong"
+    for_customer = _m("Send the body of this request as application/json.")
 
 
 class NotFound(PorticoError):
