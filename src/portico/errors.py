@@ -22,6 +22,7 @@ PorticoError
 ├── StillRunning                 outcome of a remote write not known yet (202)
 └── Trouble                      not the customer's fault
     ├── SystemDown               try later
+    │   └── SetupWrong           our credentials, rights or address there are wrong: an operator must act
     ├── SystemRefused            their business "no", with their code
     └── SystemSurprised          an answer that we can't understand
 """
@@ -161,6 +162,29 @@ class MediaTypeWrong(Refusal):
     for_customer = _m("Send the body of this request as application/json.")
 
 
+class SingleSignOnOff(Refusal):
+    code = "single_sign_on_off"
+    for_customer = _m("Opening the billing area from here is switched off for your account. Please contact support.")
+
+
+class HookRefused(Refusal):
+    status = 400
+    code = "hook_refused"
+    for_customer = _m("The body of this hook is not what was agreed.")
+
+
+class HookSignatureWrong(HookRefused):
+    status = 401
+    code = "hook_signature_wrong"
+    for_customer = _m("The signature of this hook is missing, wrong or too old.")
+
+
+class HookTooLarge(HookRefused):
+    status = 413
+    code = "hook_too_large"
+    for_customer = _m("This hook is too large.")
+
+
 class NotFound(PorticoError):
     status = 404
     code = "not_found"
@@ -210,6 +234,16 @@ class SystemDown(Trouble):
     def __init__(self, system: str, note: str = "", *, sent: bool = True, **facts: Any) -> None:
         super().__init__(system, note, **facts)
         self.sent = sent
+
+
+class SetupWrong(SystemDown):
+    """The system knows us no longer, or never did: credentials, IP address, rights or address. Nothing was done there.
+
+    To the customer it reads like any outage; it is logged for operators where it is raised.
+    """
+
+    def __init__(self, system: str, note: str = "", **facts: Any) -> None:
+        super().__init__(system, note, sent=False, **facts)
 
 
 class SystemRefused(Trouble):

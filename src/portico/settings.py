@@ -112,6 +112,8 @@ class WhmcsSettings(BaseSettings):
     """Comma-separated `whsec_…`; two at a time while rotating. None = the hook door stays closed."""
     gateway: str = "stripe"
     """System name of the payment gateway that new orders are placed with."""
+    currency: str = Field("JPY", pattern=r"^[A-Z]{3}$")
+    """Of amounts in answers that name none (services, orders, a single invoice)."""
     timezone: str = "Asia/Tokyo"
     country: str = "JP"
     language: str = "japanese"
@@ -210,11 +212,19 @@ class FreebitSettings(BaseSettings):
     auth_ttl_seconds: int = 3000
     auth_failure_codes: Annotated[tuple[str, ...], NoDecode] = ()
     """`resultCode-statusCode` pairs that mean an expired key; the vendor's table is unknown (UNVERIFIED)."""
+    busy_codes: Annotated[tuple[str, ...], NoDecode] = ()
+    """Codes that mean "locked, later", with nothing done (UNVERIFIED, so none by default)."""
+    unknown_account_codes: Annotated[tuple[str, ...], NoDecode] = ()
+    """Codes with which account details say that there is no such account (UNVERIFIED, so none by default)."""
     paths: dict[str, str] = {}
     """Overrides of call id → path, e.g. {"PA03-02": "/master/getAcnt/"}."""
     esim_mode: Literal["numbered", "unnumbered"] = "numbered"
     master_account: str = ""
     smdp_address: str = "smdp.portico.example"
+    esim_sim_kind: str = "E0"
+    """E0 voice, E2 data without SMS, E3 data with SMS."""
+    contract_line: str = ""
+    """4G or 5G; empty = not sent."""
     matching_id_field: str = "matchingId"
     """Where the matching id stands in the account details; the vendor's name is unknown (UNVERIFIED)."""
     poll_seconds: float = 5
@@ -226,7 +236,7 @@ class FreebitSettings(BaseSettings):
     read_seconds: float = 15
     write_seconds: float = 30
 
-    @field_validator("auth_failure_codes", mode="before")
+    @field_validator("auth_failure_codes", "busy_codes", "unknown_account_codes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
