@@ -1,0 +1,99 @@
+"""Every foreign event: stored once by its outside id, handled once, can be resent.
+
+An event is a hint: reactions re-read the truth. It is handled only when its drops succeeded; the drops are made at
+once and again at +2 s and +15 s, since a hook can fire before its system has committed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+DROP_AGAIN_SECONDS = (2, 13)
+"""After the first drops, and after the second ones: +2 s and +15 s."""
+DONE = len(DROP_AGAIN_SECONDS) + 1
+
+INSERT = text("""
+    INSERT INTO inbox (source, external_id, kind, body, received_at, due_at)
+    VALUES (:source, :external_id, :kind, CAST(:body AS jsonb), :now, :now)
+    ON CONFLICT (source, external_id) DO NOTHING
+    RETURNING id
+""")
+DUE = text("""
+    SELECT id, source, external_id, kind, body, received_at, stage, tries FROM inbox
+    WHERE stage < :done AND due_at <= :now ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
+NEXT_STAGE = text("""
+    UPDATE inbox SET stage = stage + 1, due_at = :due_at, handled_at = coalesce(handled_at, :now), error = NULL
+    WHERE id = ANY(:ids) AND stage = :stage
+""")
+FAILED = text("""
+    UPDATE inbox SET tries = tries + 1, error = :error, due_at = :due_at WHERE id = ANY(:ids) AND stage < :done
+""")
+FORGET = text("DELETE FROM inbox WHERE stage >= :done AND received_at < :before")
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    source: str
+    external_id: str
+    kind: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    id: int
+    source: str
+    external_id: str
+    kind: str
+    body: dict[str, Any]
+    received_at: datetime
+    stage: int
+    """0: nothing done yet; 1, 2: handled, to be dropped again."""
+    tries: int
+
+
+async def receive(tx: AsyncConnection, now: datetime, events: Sequence[NewEvent]) -> int:
+    """Stores what is new; answers how many were. The caller defers a drain in the same transaction."""
+    stored = 0
+    for event in events:
+        values = {
+            "source": event.source,
+            "external_id": event.external_id,
+            "kind": event.kind,
+            "body": json.dumps(event.body, ensure_ascii=False),
+            "now": now,
+        }
+        stored += (await tx.execute(INSERT, values)).rowcount
+    return stored
+
+
+async def due(tx: AsyncConnection, now: datetime, limit: int = 500) -> list[Event]:
+    """Events to be handled or dropped again, oldest first; locked for this transaction."""
+    rows = (await tx.execute(DUE, {"now": now, "limit": limit, "done": DONE})).mappings()
+    return [Event(**row) for row in rows]
+
+
+async def handled(tx: AsyncConnection, now: datetime, stage: int, ids: Sequence[int]) -> None:
+    """Moves events of one stage on; the last one is the end."""
+    wait = DROP_AGAIN_SECONDS[stage] if stage < len(DROP_AGAIN_SECONDS) else 0
+    due_at = now + timedelta(seconds=wait)
+    await tx.execute(NEXT_STAGE, {"ids": list(ids), "stage": stage, "due_at": due_at, "now": now})
+
+
+async def failed(tx: AsyncConnection, now: datetime, tries: int, ids: Sequence[int], error: str) -> None:
+    """Keeps events for another try, later each time (at most 5 minutes)."""
+    due_at = now + timedelta(seconds=min(2.0**tries, 300))
+    await tx.execute(FAILED, {"ids": list(ids), "error": error[:500], "due_at": due_at, "done": DONE})
+
+
+async def forget(tx: AsyncConnection, before: datetime) -> None:
+    """Removes handled events; 7 days are kept so that a replay is still recognised."""
+    await tx.execute(FORGET, {"before": before, "done": DONE})

@@ -1,0 +1,196 @@
+"""The tables that the main journey needs. Times are timestamptz, written from portal.clock (no SQL now())."""
+
+from __future__ import annotations
+
+from alembic import op
+from procrastinate.schema import SchemaManager
+
+revision = "0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE clock_offset (id int PRIMARY KEY CHECK (id = 1), seconds double precision NOT NULL);
+CREATE TABLE cache_epoch (id int PRIMARY KEY CHECK (id = 1), epoch bigint NOT NULL);
+INSERT INTO cache_epoch VALUES (1, 1);
+
+CREATE TABLE users (
+    id uuid PRIMARY KEY,
+    email text NOT NULL,
+    display_name text NOT NULL,
+    password_hash text,                       -- Argon2id; null until the person has set one
+    role text NOT NULL DEFAULT 'customer' CHECK (role IN ('customer', 'staff')),
+    language text NOT NULL DEFAULT 'en',
+    created_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX users_email ON users (lower(email));
+
+CREATE TABLE mappings (
+    user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    whmcs_client_id bigint NOT NULL UNIQUE,
+    sf_account_id text NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL
+);
+
+CREATE TABLE sessions (
+    token_hash bytea PRIMARY KEY,             -- SHA-256 of the cookie's 256 random bits
+    id uuid NOT NULL UNIQUE,
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    created_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    user_agent text NOT NULL,
+    source text NOT NULL
+);
+CREATE INDEX sessions_user ON sessions (user_id);
+
+CREATE TABLE throttles (
+    bucket text NOT NULL,                     -- what is counted, and for whom (hashed where it is personal)
+    window_start timestamptz NOT NULL,
+    tries int NOT NULL,
+    PRIMARY KEY (bucket, window_start)
+);
+
+CREATE TABLE creations (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL,                       -- whmcs_client, sf_order, whmcs_order, esim_activation
+    business_key text NOT NULL,
+    marker text NOT NULL UNIQUE,
+    owner_id uuid,                            -- the user who may see the operation
+    request jsonb NOT NULL,                   -- what is sent, minus secrets
+    state text NOT NULL CHECK (state IN ('intended', 'attempted', 'unknown', 'done', 'refused', 'parked')),
+    attempt int NOT NULL DEFAULT 0,
+    misses int NOT NULL DEFAULT 0,            -- look-ups that found nothing since the last attempt
+    remote_id text,
+    code text,                                -- why refused, parked or unknown
+    claim bigint NOT NULL DEFAULT 0,
+    claimed_until timestamptz,
+    wake_at timestamptz,                      -- not before: the quiet period
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    UNIQUE (kind, business_key)
+);
+
+CREATE TABLE sign_ups (
+    id uuid PRIMARY KEY,
+    customer_number text NOT NULL UNIQUE,
+    email text NOT NULL,
+    password_hash text NOT NULL,
+    details jsonb NOT NULL,
+    sf_account_id text NOT NULL UNIQUE,
+    creation_id uuid NOT NULL REFERENCES creations,
+    user_id uuid NOT NULL,                    -- given beforehand, so that every retry makes the same user
+    state text NOT NULL CHECK (state IN ('creating', 'joined', 'done')),
+    language text NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX sign_ups_email ON sign_ups (lower(email)) WHERE state = 'creating';
+
+CREATE TABLE carts (
+    user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    items jsonb NOT NULL,
+    version bigint NOT NULL,
+    checkout_key uuid NOT NULL,               -- one order per key: a second click or tab meets the first's result
+    updated_at timestamptz NOT NULL
+);
+
+CREATE TABLE placements (
+    id uuid PRIMARY KEY,                      -- the checkout key: the operation that the customer sees
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    sf_account_id text NOT NULL,
+    creation_id uuid NOT NULL REFERENCES creations,
+    request_hash text NOT NULL,
+    idempotency_key text,
+    order_id text,                            -- 18-character Salesforce id once known
+    created_at timestamptz NOT NULL,
+    UNIQUE (user_id, idempotency_key)
+);
+CREATE INDEX placements_order ON placements (order_id);
+
+CREATE TABLE inbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source text NOT NULL,                     -- whmcs, salesforce
+    external_id text NOT NULL,
+    kind text NOT NULL,                       -- InvoicePaid, Order
+    body jsonb NOT NULL,
+    received_at timestamptz NOT NULL,
+    stage int NOT NULL DEFAULT 0,             -- 0 nothing yet, 1 and 2 dropped again, 3 done
+    due_at timestamptz NOT NULL,
+    tries int NOT NULL DEFAULT 0,
+    error text,
+    handled_at timestamptz,                   -- reactions ran and the first drops succeeded
+    UNIQUE (source, external_id)
+);
+CREATE INDEX inbox_due ON inbox (due_at) WHERE stage < 3;
+
+CREATE TABLE change_position (
+    topic text PRIMARY KEY,
+    replay_id bytea,
+    epoch bigint NOT NULL DEFAULT 0,          -- fencing: an old leader writes nothing
+    heard_at timestamptz,
+    problem text
+);
+
+CREATE TABLE fulfillments (
+    order_id text PRIMARY KEY,                -- 18-character Salesforce id
+    sf_account_id text NOT NULL,
+    state text NOT NULL,                      -- see fulfillment/outcomes.py
+    reason_code text,
+    claim bigint NOT NULL DEFAULT 0,
+    claimed_until timestamptz,
+    wake_at timestamptz,
+    told_salesforce text,                     -- the last status that Salesforce acknowledged
+    tries int NOT NULL DEFAULT 0,
+    approved_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE INDEX fulfillments_open ON fulfillments (wake_at) WHERE state NOT IN ('done', 'parked');
+CREATE INDEX fulfillments_account ON fulfillments (sf_account_id);
+
+CREATE TABLE journal (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    order_id text NOT NULL,
+    step text NOT NULL,
+    state text NOT NULL CHECK (state IN ('running', 'waiting', 'done', 'stopped')),
+    attempt int NOT NULL DEFAULT 1,
+    actor text NOT NULL,                      -- which system did it
+    digest text,                              -- SHA-256 of what was sent
+    remote_id text,
+    facts jsonb NOT NULL DEFAULT '{}',
+    reason_code text,
+    started_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    UNIQUE (order_id, step)
+);
+
+CREATE TABLE mails (
+    key text PRIMARY KEY,                     -- what it is about: the same mail is never written twice
+    recipient text NOT NULL,
+    subject text NOT NULL,
+    body text NOT NULL,
+    created_at timestamptz NOT NULL,
+    sent_at timestamptz
+);
+
+CREATE TABLE audit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    object text NOT NULL,
+    facts jsonb NOT NULL,
+    previous_hash bytea NOT NULL,
+    hash bytea NOT NULL UNIQUE
+);
+"""
+
+
+def upgrade() -> None:
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    connection.execute(SchemaManager.get_schema())
+    connection.execute(TABLES)
+
+
+def downgrade() -> None:
+    raise RuntimeError("the first migration has nothing to go back to")
