@@ -1,0 +1,1 @@
+"""The foreign systems: one door out, one package per vendor."""

@@ -1,0 +1,1 @@
+"""Freebit: SIM provisioning over the `emptool` API."""

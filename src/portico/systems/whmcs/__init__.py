@@ -1,0 +1,1 @@
+"""WHMCS: billing. One function per action, named after it."""
