@@ -23,6 +23,8 @@ class Sandbox:
     world: World
     on_reset: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """Run after a reset, once the store holds the fresh world (open streams are cut, tokens forgotten)."""
+    on_events: list[Callable[[], None]] = field(default_factory=list)
+    """Called whenever Salesforce's log of change events grew or its open streams have orders waiting."""
 
 
 def open_sandbox(settings: Settings) -> Sandbox:
