@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import urlencode
 
-FormValue: TypeAlias = "str | int | bool | Decimal | None | Sequence[FormValue] | Mapping[int, FormValue] | Mapping[str, FormValue]"  # noqa: E501
+FormValue: TypeAlias = (
+    "str | int | bool | Decimal | Sequence[FormValue] | Mapping[int, FormValue] | Mapping[str, FormValue] | None"
+)
 
 
 def encode_form(params: Mapping[str, FormValue]) -> bytes:

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import TypeAlias
 
-PhpValue: TypeAlias = "None | bool | int | str | Mapping[int, PhpValue] | Mapping[str, PhpValue]"
+PhpValue: TypeAlias = "bool | int | str | Mapping[int, PhpValue] | Mapping[str, PhpValue] | None"
 
 _INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]*")
 _INT64 = 2**63

@@ -7,7 +7,7 @@ import re
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,9 @@ Row: TypeAlias = dict[str, Any]
 
 _BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_INTEGER = re.compile(r"-?\d{1,19}")
-_EXPIRY = re.compile(r"(\d{2})\s*/?\s*(?:20)?(\d{2})")
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_EXPIRY = re.compile(r"([0-9]{2})/?(?:20)?([0-9]{2})")
 _TRUE = {"1", "true", "on", "yes"}
 _FALSE = {"", "0", "false", "off", "no"}
 
@@ -109,17 +110,17 @@ def as_bool(row: Mapping[str, Any], key: str) -> bool:
 
 
 def as_money(row: Mapping[str, Any], key: str, currency: str) -> Money:
-    """An amount such as `"3000.00"`; formatted text (`¥3,000`) is a surprise, missing as well."""
+    """An amount such as `"3000.00"`; formatted text (`¥3,000`) is a surprise, missing as well.
+
+    Two decimals come for every currency: they are cut to the currency's own where nothing is lost.
+    """
     value = row.get(key)
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    text = "" if isinstance(value, bool) else str(value if value is not None else "").strip()
+    if not _AMOUNT.fullmatch(text):
         raise SystemSurprised("whmcs", f"{key} is no amount")
-    try:
-        amount = Decimal(str(value).strip())
-    except InvalidOperation:
-        raise SystemSurprised("whmcs", f"{key} is no amount") from None
-    if not amount.is_finite():
-        raise SystemSurprised("whmcs", f"{key} is no amount")
-    return Money(amount, currency).rounded()
+    exact = Money(Decimal(text), currency)
+    short = exact.rounded()
+    return short if short.amount == exact.amount else exact
 
 
 def as_money_or_zero(row: Mapping[str, Any], key: str, currency: str) -> Money:
