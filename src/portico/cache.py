@@ -26,7 +26,7 @@ from portico.clock import Clock
 from portico.customer import Customer
 from portico.db import Database, Notices, notify
 from portico.errors import NotFound
-from portico.freshness import Rule
+from portico.freshness import Rule, dropped_by
 
 log = structlog.get_logger()
 
@@ -298,6 +298,12 @@ def cached(
         return read
 
     return decorate
+
+
+async def drop_for(portal: HasCache, customer: Customer, happening: str) -> None:
+    """Drops the customer's copies that a happening (freshness.py names them) makes stale."""
+    rules = [rule for rule in dropped_by(happening) if rule.scope in ("account", "user")]
+    await portal.cache.drop_all([(rule, scope_of(rule, customer)) for rule in rules])
 
 
 def scope_of(rule: Rule, customer: Customer) -> str:

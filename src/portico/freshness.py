@@ -36,10 +36,12 @@ ORDERS = Rule(
     ("salesforce:Order", "salesforce:OrderItem", "own:order", "own:fulfillment"),
     "orders: list and detail",
 )
-INVOICES = Rule("invoices", "user", 90, ("whmcs:invoice", "own:billing"), "invoices: list")
-INVOICE = Rule("invoice", "user", 300, ("whmcs:invoice", "own:billing"), "invoices: detail")
-SUBSCRIPTIONS = Rule("subscriptions", "user", 300, ("whmcs:service", "own:profile"), "services: list")
-SUBSCRIPTION = Rule("subscription", "user", 600, ("whmcs:service", "own:profile"), "services: one")
+INVOICES = Rule("invoices", "user", 90, ("whmcs:invoice", "own:billing", "own:fulfillment"), "invoices: list")
+INVOICE = Rule("invoice", "user", 300, ("whmcs:invoice", "own:billing", "own:fulfillment"), "invoices: detail")
+SUBSCRIPTIONS = Rule(
+    "subscriptions", "user", 300, ("whmcs:service", "own:profile", "own:fulfillment"), "services: list"
+)
+SUBSCRIPTION = Rule("subscription", "user", 600, ("whmcs:service", "own:profile", "own:fulfillment"), "services: one")
 PAYMENT_METHODS = Rule(
     "payment_methods",
     "user",

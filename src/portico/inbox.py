@@ -27,7 +27,7 @@ INSERT = text("""
 """)
 DUE = text("""
     SELECT id, source, external_id, kind, body, received_at, stage, tries FROM inbox
-    WHERE stage < :done AND due_at <= :now ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+    WHERE stage < :done AND due_at <= :now ORDER BY id LIMIT :limit
 """)
 NEXT_STAGE = text("""
     UPDATE inbox SET stage = stage + 1, due_at = :due_at, handled_at = coalesce(handled_at, :now), error = NULL
@@ -76,7 +76,7 @@ async def receive(tx: AsyncConnection, now: datetime, events: Sequence[NewEvent]
 
 
 async def due(tx: AsyncConnection, now: datetime, limit: int = 500) -> list[Event]:
-    """Events to be handled or dropped again, oldest first; locked for this transaction."""
+    """Events to be handled or dropped again, oldest first. One drain runs at a time (its job's lock)."""
     rows = (await tx.execute(DUE, {"now": now, "limit": limit, "done": DONE})).mappings()
     return [Event(**row) for row in rows]
 

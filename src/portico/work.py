@@ -27,7 +27,7 @@ Job = TypeVar("Job", bound=Callable[..., Coroutine[Any, Any, None]])
 jobs = App(connector=PsycopgConnector())
 """Registry only, until a worker opens it: web processes defer on their own connections."""
 
-STALLED_SECONDS = 15
+STALLED_SECONDS = 4
 QUEUES = ("orders", "events", "mail", "house")
 
 _portal: Portal | None = None
@@ -79,7 +79,7 @@ async def defer(
     await task.configure(**options).defer_async(**arguments)
 
 
-@jobs.periodic(cron="* * * * * */5")
+@jobs.periodic(cron="* * * * * */2")
 @jobs.task(name="rescue_stalled_jobs", queue="house", queueing_lock="rescue_stalled_jobs", pass_context=True)
 async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Gives the jobs of killed workers to living ones."""
@@ -118,7 +118,7 @@ async def _work_until(stopping: asyncio.Event, concurrency: int) -> None:
             concurrency=concurrency,
             install_signal_handlers=False,
             fetch_job_polling_interval=2.0,
-            update_heartbeat_interval=3.0,
+            update_heartbeat_interval=1.0,
             stalled_worker_timeout=float(STALLED_SECONDS),
             shutdown_graceful_timeout=20.0,
             delete_jobs="successful",

@@ -136,10 +136,10 @@ CREATE TABLE fulfillments (
     sf_account_id text NOT NULL,
     state text NOT NULL,                      -- see fulfillment/outcomes.py
     reason_code text,
-    claim bigint NOT NULL DEFAULT 0,
-    claimed_until timestamptz,
+    detail text NOT NULL DEFAULT '',          -- for staff: their codes, the amounts
+    claim bigint NOT NULL DEFAULT 0,          -- fencing: an overtaken run writes nothing
     wake_at timestamptz,
-    told_salesforce text,                     -- the last status that Salesforce acknowledged
+    told_salesforce text,                     -- the last status and code that Salesforce acknowledged
     tries int NOT NULL DEFAULT 0,
     approved_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL

@@ -1,0 +1,85 @@
+"""What starts or wakes fulfillment: change events, the reconciliation poll, a card that was added.
+
+An event is a hint: the order is read again, and only what Salesforce says now counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from portico.customer import SfAccountId
+from portico.errors import NotFound
+from portico.fulfillment.runs import defer_run
+from portico.inbox import Event
+from portico.orders import timeline
+from portico.portal import Portal
+from portico.systems.salesforce import orders as salesforce_orders
+from portico.systems.salesforce.orders import Order
+from portico.work import job, periodic, portal
+
+log = structlog.get_logger()
+
+POLL_BACK = timedelta(days=7)
+
+
+async def order_changed(portal: Portal, event: Event) -> None:
+    """Reaction to a change of Order or OrderItem: approved orders begin, waiting ones look again."""
+    if event.body.get("own"):
+        return  # the echo of our own status writes
+    for order_id in event.body.get("order_ids", []):
+        await consider(portal, order_id)
+
+
+async def consider(portal: Portal, order_id: str) -> None:
+    """Begins, wakes or unparks the fulfillment of an order, as Salesforce holds it now. Twice does no harm."""
+    try:
+        order = await salesforce_orders.get_order_to_fulfill(portal.salesforce, order_id)
+    except NotFound:
+        return  # deleted meanwhile, or not of ours
+    if order.status_code != "Activated":
+        return
+    now = portal.clock.now()
+    async with portal.db.begin() as tx:
+        began = await timeline.begin(tx, order.id, order.account_id, now)
+        if began or await _moves(tx, order, now):
+            await defer_run(tx, order.id)
+    if began:
+        log.info("fulfillment.order.began", order=order.id)
+
+
+async def payment_method_changed(portal: Portal, account_id: SfAccountId) -> None:
+    """A card was added (hook, or return from SSO): orders that waited for one go on."""
+    async with portal.db.begin() as tx:
+        for order_id in await timeline.wake(tx, account_id, ["waiting_customer"], portal.clock.now()):
+            await defer_run(tx, order_id)
+
+
+@job("orders")
+async def consider_order(order_id: str) -> None:
+    await consider(portal(), order_id)
+
+
+@periodic("*/10 * * * * *", queue="orders")
+async def poll_approved_orders(timestamp: int) -> None:
+    """The reconciliation poll: with all change events lost, every approved order is fulfilled all the same."""
+    the_portal = portal()
+    every = max(1, round(the_portal.settings.fulfillment.poll_seconds / 10))
+    if (timestamp // 10) % every == 0:
+        await poll(the_portal)
+
+
+async def poll(portal: Portal) -> None:
+    since = portal.clock.now() - POLL_BACK
+    for order_id in await salesforce_orders.find_orders_to_fulfill(portal.salesforce, since):
+        await consider(portal, order_id)
+
+
+async def _moves(tx: AsyncConnection, order: Order, now: datetime) -> bool:
+    """Staff mend a parked order by setting it back to Pending; a waiting one is looked at again at any change."""
+    if order.fulfillment_status == "Pending" and await timeline.unpark(tx, order.id, now):
+        return True
+    waiting = await timeline.wake(tx, order.account_id, ["waiting_staff", "waiting_customer"], now)
+    return order.id in waiting

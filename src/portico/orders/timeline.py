@@ -1,0 +1,235 @@
+"""The fulfillment journal: its rows, who may write them, and how they read as a timeline.
+
+The row is the truth, the job disposable. A run begins with `claim`; every write names its claim and raises LostClaim
+where another run has begun since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+RunState = Literal[
+    "running", "waiting_customer", "waiting_staff", "waiting_freebit", "waiting_system", "parked", "done"
+]
+StepState = Literal["running", "waiting", "done", "stopped"]
+
+BEGIN = text("""
+    INSERT INTO fulfillments (order_id, sf_account_id, state, wake_at, approved_at, updated_at)
+    VALUES (:order_id, :account_id, 'running', :now, :now, :now) ON CONFLICT (order_id) DO NOTHING
+""")
+CLAIM = text("""
+    UPDATE fulfillments SET claim = claim + 1, updated_at = :now
+    WHERE order_id = :order_id AND (state NOT IN ('parked', 'done') OR told_salesforce IS NULL)
+    RETURNING *
+""")
+HOLD = text("SELECT 1 FROM fulfillments WHERE order_id = :order_id AND claim = :claim FOR UPDATE")
+RUN = text("SELECT * FROM fulfillments WHERE order_id = :order_id")
+NOTE = text("""
+    INSERT INTO journal (order_id, step, state, attempt, actor, digest, remote_id, facts, reason_code,
+                         started_at, updated_at)
+    VALUES (:order_id, :step, :state, 1, :actor, :digest, :remote_id, CAST(:facts AS jsonb), :reason_code, :now, :now)
+    ON CONFLICT (order_id, step) DO UPDATE SET
+        state = excluded.state,
+        attempt = journal.attempt + CASE WHEN excluded.state = 'running' THEN 1 ELSE 0 END,
+        digest = coalesce(excluded.digest, journal.digest),
+        remote_id = coalesce(excluded.remote_id, journal.remote_id),
+        facts = journal.facts || excluded.facts,
+        reason_code = excluded.reason_code,
+        updated_at = excluded.updated_at
+""")
+STEPS = text("SELECT * FROM journal WHERE order_id = :order_id ORDER BY id")
+REST = text("""
+    UPDATE fulfillments SET state = :state, reason_code = :reason_code, detail = :detail, wake_at = :wake_at,
+        tries = :tries, updated_at = :now,
+        told_salesforce = CASE WHEN state = :state AND reason_code IS NOT DISTINCT FROM :reason_code
+                          THEN told_salesforce END
+    WHERE order_id = :order_id AND claim = :claim
+""")
+TOLD = text("""
+    UPDATE fulfillments SET told_salesforce = :told, updated_at = :now
+    WHERE order_id = :order_id AND claim = :claim
+""")
+UNPARK = text("""
+    UPDATE fulfillments SET state = 'running', reason_code = NULL, detail = '', tries = 0, wake_at = :now,
+        claim = claim + 1, updated_at = :now
+    WHERE order_id = :order_id AND state = 'parked'
+""")
+WAKE = text("""
+    UPDATE fulfillments SET wake_at = :now WHERE sf_account_id = :account_id AND state = ANY(:states) RETURNING order_id
+""")
+IDLE = text("""
+    SELECT order_id FROM fulfillments
+    WHERE (CASE WHEN state IN ('parked', 'done') THEN told_salesforce IS NULL ELSE wake_at <= :now END)
+      AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE lock = 'order:' || order_id
+                      AND status IN ('todo', 'doing'))
+    ORDER BY wake_at LIMIT 200
+""")
+
+
+class LostClaim(Exception):
+    """Another run of this order has begun: this one stops without a further word."""
+
+
+@dataclass(frozen=True)
+class Step:
+    step: str
+    state: StepState
+    attempt: int
+    actor: str
+    digest: str | None
+    remote_id: str | None
+    facts: Mapping[str, Any]
+    reason_code: str | None
+    started_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What is known of one order's fulfillment. `run` None: not approved yet."""
+
+    order_id: str
+    state: RunState | None
+    reason_code: str | None
+    updated_at: datetime | None
+    steps: Mapping[str, Step] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to write this order's journal until somebody else claims it."""
+
+    order_id: str
+    account_id: str
+    claim: int
+    state: RunState
+    reason_code: str | None
+    detail: str
+    told_salesforce: str | None
+    tries: int
+
+
+async def begin(tx: AsyncConnection, order_id: str, account_id: str, now: datetime) -> bool:
+    """Makes the row of an approved order; False where it is there already."""
+    result = await tx.execute(BEGIN, {"order_id": order_id, "account_id": account_id, "now": now})
+    return result.rowcount == 1
+
+
+async def claim(tx: AsyncConnection, order_id: str, now: datetime) -> Claim | None:
+    """Takes the row over for a new run; None where nothing is left to do."""
+    row = (await tx.execute(CLAIM, {"order_id": order_id, "now": now})).mappings().first()
+    if row is None:
+        return None
+    return _claim(row)
+
+
+async def held(tx: AsyncConnection, mine: Claim) -> Claim:
+    """The row as it stands, for its holder. Raises LostClaim."""
+    row = (await tx.execute(RUN, {"order_id": mine.order_id})).mappings().one()
+    if row["claim"] != mine.claim:
+        raise LostClaim(mine.order_id)
+    return _claim(row)
+
+
+async def note(
+    tx: AsyncConnection,
+    mine: Claim,
+    step: str,
+    state: StepState,
+    now: datetime,
+    *,
+    actor: str,
+    digest: str | None = None,
+    remote_id: str | None = None,
+    reason_code: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes one step's line. Raises LostClaim."""
+    if (await tx.execute(HOLD, {"order_id": mine.order_id, "claim": mine.claim})).first() is None:
+        raise LostClaim(mine.order_id)
+    values = {"step": step, "state": state, "actor": actor, "digest": digest, "remote_id": remote_id}
+    await _write(tx, mine.order_id, values, reason_code, facts, now)
+
+
+async def note_before_approval(
+    tx: AsyncConnection, order_id: str, step: str, state: StepState, now: datetime, *, actor: str
+) -> None:
+    """Lines from before the run: the order was placed, it waits for staff."""
+    values = {"step": step, "state": state, "actor": actor, "digest": None, "remote_id": None}
+    await _write(tx, order_id, values, None, None, now)
+
+
+async def rest(
+    tx: AsyncConnection,
+    mine: Claim,
+    state: RunState,
+    now: datetime,
+    *,
+    reason_code: str | None = None,
+    detail: str = "",
+    wake_at: datetime | None = None,
+    tries: int = 0,
+) -> None:
+    """Ends a run: where it stands, why, and when to look again. Raises LostClaim."""
+    values = {"state": state, "reason_code": reason_code, "detail": detail, "wake_at": wake_at, "tries": tries}
+    values["now"] = now
+    result = await tx.execute(REST, {**values, "order_id": mine.order_id, "claim": mine.claim})
+    if result.rowcount == 0:
+        raise LostClaim(mine.order_id)
+
+
+async def told(tx: AsyncConnection, mine: Claim, what: str, now: datetime) -> None:
+    """Remembers what Salesforce has acknowledged. Raises LostClaim."""
+    values = {"order_id": mine.order_id, "claim": mine.claim, "told": what, "now": now}
+    if (await tx.execute(TOLD, values)).rowcount == 0:
+        raise LostClaim(mine.order_id)
+
+
+async def wake(tx: AsyncConnection, account_id: str, states: list[RunState], now: datetime) -> list[str]:
+    """Makes the account's waiting rows due at once; answers their order ids."""
+    values = {"account_id": account_id, "states": states, "now": now}
+    return list((await tx.execute(WAKE, values)).scalars())
+
+
+async def unpark(tx: AsyncConnection, order_id: str, now: datetime) -> bool:
+    """Lets a parked order run again; False where it is not parked."""
+    return (await tx.execute(UNPARK, {"order_id": order_id, "now": now})).rowcount == 1
+
+
+async def idle(tx: AsyncConnection, now: datetime) -> list[str]:
+    """Rows with something left to do and no job to do it."""
+    return list((await tx.execute(IDLE, {"now": now})).scalars())
+
+
+async def journal_of(tx: AsyncConnection, order_id: str) -> Journal:
+    """The journal of one order; the caller has checked whose it is."""
+    row = (await tx.execute(RUN, {"order_id": order_id})).mappings().first()
+    steps = (await tx.execute(STEPS, {"order_id": order_id})).mappings()
+    read = {line["step"]: Step(**{name: line[name] for name in Step.__dataclass_fields__}) for line in steps}
+    if row is None:
+        return Journal(order_id, None, None, None, read)
+    return Journal(order_id, row["state"], row["reason_code"], row["updated_at"], read)
+
+
+async def _write(
+    tx: AsyncConnection,
+    order_id: str,
+    values: Mapping[str, Any],
+    reason_code: str | None,
+    facts: Mapping[str, Any] | None,
+    now: datetime,
+) -> None:
+    row = {"order_id": order_id, "reason_code": reason_code, "facts": json.dumps(dict(facts or {})), "now": now}
+    await tx.execute(NOTE, {**values, **row})
+
+
+def _claim(row: Mapping[Any, Any]) -> Claim:
+    own_names = {name: row[name] for name in Claim.__dataclass_fields__ if name != "account_id"}
+    return Claim(account_id=row["sf_account_id"], **own_names)
