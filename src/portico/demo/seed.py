@@ -1,0 +1,33 @@
+"""Brings a demo's database up to date: schema, the portal users of the world, staff. Twice does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from portico.app import build_portal
+from portico.db import migrate
+from portico.demo import environment
+from portico.identity.seed import seed_people
+from portico.settings import read_settings
+from portico.settings_text import in_use
+
+
+def main(folder: Path) -> None:
+    """Run as a process of its own by the supervisor; `folder` holds world.json and takes `env`."""
+    settings = read_settings()
+    (folder / "env").write_text(environment.lines(in_use(settings)))
+    migrate(settings.database.direct)
+    asyncio.run(_seed(json.loads((folder / "world.json").read_text())))
+
+
+async def _seed(world: dict[str, Any]) -> None:
+    portal = build_portal(read_settings())
+    await seed_people(portal, world)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

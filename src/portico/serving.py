@@ -1,0 +1,34 @@
+"""The processes of a running portal: web (Granian), worker and listener."""
+
+from __future__ import annotations
+
+from granian import Granian
+from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from portico.settings import Settings
+
+OPEN_AT_ONCE = 4096
+"""Granian counts open streams of server-sent events too: well above what the portal allows."""
+
+STOP_SECONDS = 5
+
+
+def serve(settings: Settings, *, host: str, workers: int) -> None:
+    """Serves until SIGINT or SIGTERM; requests under way get STOP_SECONDS."""
+    Granian(
+        "portico.app:create_app",
+        factory=True,
+        address=host,
+        port=settings.portal.port,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        workers=workers,
+        websockets=False,
+        backlog=OPEN_AT_ONCE * workers,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        log_level=LogLevels.warning,
+        workers_kill_timeout=STOP_SECONDS,
+        respawn_failed_workers=True,
+    ).serve()
