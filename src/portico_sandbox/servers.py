@@ -1,0 +1,67 @@
+"""ASGI apps on sockets of ours, beside other servers of the same event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from portico_sandbox.salesforce.keys import Keys
+
+_GRACE_SECONDS = 1
+"""What a hung answer or an open stream is given at the end; then it is cancelled."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    app: ASGIApp
+    sockets: list[socket.socket]
+    tls: Keys | None = None
+
+
+@asynccontextmanager
+async def serving(listeners: list[Listener]) -> AsyncIterator[None]:
+    """Serves until the block ends, then stops all of them at once."""
+    servers = [_Server(_config(listener)) for listener in listeners]
+    async with asyncio.TaskGroup() as tasks:
+        for server, listener in zip(servers, listeners, strict=True):
+            tasks.create_task(server.serve(sockets=listener.sockets))
+        try:
+            await _all_started(servers)
+            yield
+        finally:
+            for server in servers:
+                server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Leaves the process's signals to whoever runs it: several servers share one loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(listener: Listener) -> uvicorn.Config:
+    return uvicorn.Config(
+        listener.app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=listener.tls.server_certificate if listener.tls else None,
+        ssl_keyfile=listener.tls.server_key if listener.tls else None,
+    )
+
+
+async def _all_started(servers: list[_Server]) -> None:
+    while not all(server.started for server in servers):  # noqa: ASYNC110 - uvicorn offers no event
+        await asyncio.sleep(0.005)
