@@ -111,7 +111,7 @@ async def tell_salesforce_we_began(run: Run) -> Done:
 async def check_payment_method(run: Run) -> Done:
     today = run.portal.clock.now().astimezone(ZoneInfo(run.portal.settings.portal.timezone)).date()
     methods = await pay_methods.get_pay_methods(run.portal.whmcs, run.customer.whmcs_client_id)
-    if not any(method.is_usable(today) for method in methods):
+    if not pay_methods.has_usable(methods, today):
         raise Stopped(outcomes.PAYMENT_METHOD_MISSING)
     return Done()
 
@@ -142,7 +142,7 @@ async def compare_amounts(run: Run) -> Done:
     """What WHMCS will bill must be what the order showed, line by line; else nobody accepts it unseen."""
     placed = await _services_of(run)
     for item in run.order.items:
-        billed = [service for service in placed if service.marker == item.id]
+        billed = [service for service in placed if service.order_item == item.id]
         if len(billed) != int(item.quantity):
             raise Stopped(outcomes.PRICE_MISMATCH, f"{item.sku}: {len(billed)} services for {item.quantity}.")
         for service in billed:
@@ -150,13 +150,13 @@ async def compare_amounts(run: Run) -> Done:
             if amount.amount != item.unit_price.amount:
                 detail = f"{item.sku}: order item {item.unit_price}, WHMCS service {service.id} {amount}."
                 raise Stopped(outcomes.PRICE_MISMATCH, detail)
-    return Done(facts={"services": {str(service.id): service.marker for service in placed}})
+    return Done(facts={"services": {str(service.id): service.order_item for service in placed}})
 
 
 @step("accepted", actor="whmcs")
 async def accept_billing_order(run: Run) -> Done:
     order_id = _billing_order_id(run)
-    await whmcs_orders.accept_order(run.portal.whmcs, run.customer.whmcs_client_id, order_id)
+    await whmcs_orders.accept_order(run.portal.whmcs, order_id)
     await drop_for(run.portal, run.customer, "own:fulfillment")
     return Done()
 
@@ -203,17 +203,15 @@ async def wait_for_esim(run: Run, item: OrderItem) -> Done:
 async def write_billing_details(run: Run) -> Done:
     """The number, EID and ICCID onto the service; and Active, where AcceptOrder alone has not made it so."""
     for service in await _services_of(run):
-        item = next(item for item in run.order.items if item.id == service.marker)
+        item = next(item for item in run.order.items if item.id == service.order_item)
         line = run.journal.get(f"line:{item.id}")
-        number = line.facts["account"] if line else ""
-        known = {"line_number": number, "eid": item.eid or "", "iccid": line.facts["iccid"]} if line else {}
+        fields = services.with_line(run.portal.whmcs, service, **_line_details(item, line)) if line else None
         await services.update_client_product(
             run.portal.whmcs,
             service.id,
-            product_id=service.product_id,
-            status="Active" if service.status == "Pending" else None,
-            domain=number or None,
-            custom_fields={"order_item": item.id, **known} if known else None,
+            status="active" if service.status == "pending" else None,
+            domain=line.facts["account"] if line else None,
+            custom_fields=fields,
         )
     await drop_for(run.portal, run.customer, "own:fulfillment")
     return Done()
@@ -268,10 +266,12 @@ async def _create(
 def _billing_lines(item: OrderItem) -> list[whmcs_orders.NewServiceLine]:
     if not item.whmcs_product_id:
         raise Stopped(outcomes.PRODUCT_NOT_MAPPED, item.sku)
+    monthly = item.billing_cycle == "Monthly"
     line = whmcs_orders.NewServiceLine(
         product_id=item.whmcs_product_id,
-        billing_cycle="monthly" if item.billing_cycle == "Monthly" else "onetime",
-        price=item.unit_price,
+        billing_cycle="monthly" if monthly else "one_time",
+        # Only recurring prices can be overridden; a one-time product must cost what the order says (compare_amounts).
+        price=item.unit_price if monthly else None,
         order_item=item.id,
         line_number=item.line_number or "",
         eid=item.eid or "",
@@ -288,7 +288,11 @@ async def _services_of(run: Run) -> list[services.Service]:
     order_id = _billing_order_id(run)
     own = await services.get_clients_products(run.portal.whmcs, run.customer.whmcs_client_id)
     markers = {item.id for item in run.order.items}
-    return [service for service in own if service.order_id == order_id and service.marker in markers]
+    return [service for service in own if service.order_id == order_id and service.order_item in markers]
+
+
+def _line_details(item: OrderItem, line: Step) -> dict[str, str]:
+    return {"line_number": line.facts["account"], "eid": item.eid or "", "iccid": line.facts["iccid"]}
 
 
 def _check_esim(item: OrderItem, *, numbered: bool) -> None:

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from portico.customer import SfAccountId
+from portico.customer import SfAccountId, WhmcsClientId
 from portico.errors import NotFound
 from portico.fulfillment.runs import defer_run
+from portico.identity.mapping import customer_by_client
 from portico.inbox import Event
 from portico.orders import timeline
 from portico.portal import Portal
@@ -48,6 +49,17 @@ async def consider(portal: Portal, order_id: str) -> None:
             await defer_run(tx, order.id)
     if began:
         log.info("fulfillment.order.began", order=order.id)
+
+
+async def card_stored(portal: Portal, event: Event) -> None:
+    """Reaction to WHMCS' CCUpdate."""
+    client_id = event.body.get("whmcs_client_id")
+    if client_id is None:
+        return
+    async with portal.db.begin() as tx:
+        customer = await customer_by_client(tx, WhmcsClientId(client_id))
+    if customer is not None:
+        await payment_method_changed(portal, customer.sf_account_id)
 
 
 async def payment_method_changed(portal: Portal, account_id: SfAccountId) -> None:

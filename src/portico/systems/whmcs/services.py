@@ -140,6 +140,18 @@ async def add_cancel_request(whmcs: Whmcs, service_id: int, *, at_once: bool, re
     await call(whmcs, "AddCancelRequest", params, repeatable=False)
 
 
+def with_line(whmcs: Whmcs, service: Service, *, line_number: str, eid: str, iccid: str) -> dict[int, str]:
+    """The service's whole map of custom fields with these three changed, for update_client_product."""
+    settings = whmcs.settings
+    changes = (
+        (settings.field_line_number, line_number),
+        (settings.field_eid, eid),
+        (settings.field_iccid, iccid),
+    )
+    ids = [(product_field(field_ids, service.product_id), value) for field_ids, value in changes]
+    return {**service.custom_fields, **{field_id: value for field_id, value in ids if field_id is not None}}
+
+
 def product_field(field_ids: Mapping[str, int], product_id: int) -> int | None:
     """The id of a custom field on a product: products have fields of their own, `*` stands for all others."""
     return field_ids.get(str(product_id), field_ids.get("*"))

@@ -1,0 +1,1 @@
+"""Invoices, payment methods, pay links: read from WHMCS, paid there."""

@@ -1,0 +1,41 @@
+"""Stored cards and bank accounts, and whether there is one to charge."""
+
+from __future__ import annotations
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from portico.cache import cached, drop_for
+from portico.customer import Customer
+from portico.errors import PaymentMethodMissing
+from portico.freshness import GATEWAYS, PAYMENT_METHODS
+from portico.portal import Portal
+from portico.systems.whmcs import pay_methods
+from portico.systems.whmcs.pay_methods import Gateway, PayMethod
+
+
+@cached(PAYMENT_METHODS)
+async def payment_methods_of(portal: Portal, customer: Customer) -> list[PayMethod]:
+    return await pay_methods.get_pay_methods(portal.whmcs, customer.whmcs_client_id)
+
+
+@cached(GATEWAYS)
+async def gateways(portal: Portal) -> list[Gateway]:
+    return await pay_methods.get_payment_methods(portal.whmcs)
+
+
+async def must_have_payment_method(portal: Portal, customer: Customer) -> None:
+    """Raises PaymentMethodMissing. Read live at this moment: a copy never decides about an order."""
+    methods = await pay_methods.get_pay_methods(portal.whmcs, customer.whmcs_client_id)
+    if not pay_methods.has_usable(methods, today(portal)):
+        raise PaymentMethodMissing()
+
+
+async def came_back(portal: Portal, customer: Customer) -> None:
+    """The customer returns from WHMCS: a card may have been added, an invoice paid; no hook tells of every change."""
+    await drop_for(portal, customer, "own:sso_return")
+
+
+def today(portal: Portal) -> date:
+    """The provider's day."""
+    return portal.clock.now().astimezone(ZoneInfo(portal.settings.portal.timezone)).date()

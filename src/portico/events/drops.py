@@ -1,0 +1,105 @@
+"""Which copies an event makes stale: its words in freshness.py, and whose copies they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from portico.cache import scope_of
+from portico.customer import WhmcsClientId
+from portico.freshness import Rule, dropped_by
+from portico.identity.mapping import customer_by_client
+from portico.inbox import Event
+from portico.portal import Portal
+
+INVOICE, SERVICE, CARD, CLIENT = "whmcs:invoice", "whmcs:service", "whmcs:card", "whmcs:client"
+
+HOOKS: dict[str, tuple[str, ...]] = {
+    "InvoiceCreation": (INVOICE,),
+    "InvoiceCreated": (INVOICE,),
+    "InvoicePaid": (INVOICE, SERVICE, CLIENT),
+    "AddInvoicePayment": (INVOICE, CLIENT),
+    "AddTransaction": (INVOICE, CLIENT),
+    "InvoiceUnpaid": (INVOICE, SERVICE),
+    "InvoiceCancelled": (INVOICE, SERVICE),
+    "InvoiceRefunded": (INVOICE, SERVICE),
+    "UpdateInvoiceTotal": (INVOICE,),
+    "AddInvoiceLateFee": (INVOICE,),
+    "InvoiceChangeGateway": (INVOICE,),
+    "InvoiceSplit": (INVOICE,),
+    "ClientAdd": (CLIENT,),
+    "ClientEdit": (CLIENT, INVOICE, SERVICE),
+    "ClientClose": (CLIENT, INVOICE, SERVICE, CARD),
+    "PreDeleteClient": (CLIENT, INVOICE, SERVICE, CARD),
+    "AfterClientMerge": (CLIENT, INVOICE, SERVICE, CARD),
+    "CCUpdate": (CARD,),
+    "AfterModuleCreate": (SERVICE,),
+    "AfterModuleSuspend": (SERVICE,),
+    "AfterModuleUnsuspend": (SERVICE,),
+    "AfterModuleTerminate": (SERVICE,),
+    "AfterModuleChangePackage": (SERVICE,),
+    "ServiceEdit": (SERVICE,),
+    "ServiceDelete": (SERVICE,),
+    "ServiceRecurringCompleted": (SERVICE,),
+    "CancellationRequest": (SERVICE,),
+    "AfterProductUpgrade": (SERVICE, INVOICE),
+    "AddonActivation": (SERVICE,),
+    "AddonCancelled": (SERVICE,),
+    "AcceptOrder": (SERVICE, INVOICE),
+    "PendingOrder": (SERVICE, INVOICE),
+    "CancelOrder": (SERVICE, INVOICE),
+    "FraudOrder": (SERVICE, INVOICE),
+    "DeleteOrder": (SERVICE, INVOICE),
+    "OrderPaid": (SERVICE, INVOICE),
+    "AfterShoppingCartCheckout": (SERVICE, INVOICE),
+}
+"""Hook point → groups of copies (reference: the hook table of whmcs.md 4.3). A hook that is not here drops nothing."""
+
+
+@dataclass
+class Drops:
+    """What a batch of events drops, each key once: a burst of 5,000 price changes is a handful of drops."""
+
+    owned: set[tuple[Rule, str]] = field(default_factory=set)
+    whole_kinds: set[Rule] = field(default_factory=set)
+
+    async def make(self, portal: Portal) -> None:
+        """Raises nothing for a Redis that is away: then every copy is retired instead (cache.drop_all)."""
+        await portal.cache.drop_all(list(self.owned))
+        for rule in self.whole_kinds:
+            await portal.cache.drop_kind(rule)
+
+
+async def drops_of(portal: Portal, events: Iterable[Event]) -> Drops:
+    drops = Drops()
+    for event in events:
+        if event.source == "whmcs":
+            await _of_hook(portal, event, drops)
+        else:
+            _of_change(event, drops)
+    return drops
+
+
+async def _of_hook(portal: Portal, event: Event, drops: Drops) -> None:
+    rules = [rule for group in HOOKS.get(event.kind, ()) for rule in dropped_by(group)]
+    client_id = event.body.get("whmcs_client_id")
+    if not rules:
+        return
+    if client_id is None:  # some hooks carry only an id of theirs: whose it is would be another read
+        drops.whole_kinds.update(rules)
+        return
+    async with portal.db.begin() as tx:
+        customer = await customer_by_client(tx, WhmcsClientId(client_id))
+    if customer is not None:
+        drops.owned.update((rule, scope_of(rule, customer)) for rule in rules)
+
+
+def _of_change(event: Event, drops: Drops) -> None:
+    accounts = event.body.get("account_ids", [])
+    for rule in dropped_by(f"salesforce:{event.kind}"):
+        if rule.scope == "shared":
+            drops.owned.add((rule, "all"))
+        elif accounts:
+            drops.owned.update((rule, account_id) for account_id in accounts)
+        else:
+            drops.whole_kinds.add(rule)

@@ -1,0 +1,1 @@
+"""A customer's services, as WHMCS has them."""
