@@ -20,6 +20,7 @@ PorticoError
 ├── NotFound                     unknown, or somebody else's: the same to everyone
 ├── NotAllowed
 ├── StillRunning                 outcome of a remote write not known yet (202)
+├── Busy                         our own overload: nothing was done
 └── Trouble                      not the customer's fault
     ├── SystemDown               try later
     │   └── SetupWrong           our credentials, rights or address there are wrong: an operator must act
@@ -207,6 +208,16 @@ class StillRunning(PorticoError):
     def __init__(self, operation_id: str) -> None:
         super().__init__(operation_id)
         self.operation_id = operation_id
+
+
+class Busy(PorticoError):
+    """More at once than this process may take on (password hashing); nothing was done."""
+
+    status = 503
+    code = "busy"
+    for_customer = _m("A lot is going on here just now. Please try again in a few seconds.")
+    retry = True
+    retry_after = 5
 
 
 class Trouble(PorticoError):

@@ -71,20 +71,26 @@ CREATE TABLE creations (
 );
 
 CREATE TABLE sign_ups (
-    id uuid PRIMARY KEY,
-    customer_number text NOT NULL UNIQUE,
+    id uuid PRIMARY KEY,                      -- the operation that the person sees
+    customer_number text NOT NULL,
     email text NOT NULL,
-    password_hash text NOT NULL,
-    details jsonb NOT NULL,
-    sf_account_id text NOT NULL UNIQUE,
-    creation_id uuid NOT NULL REFERENCES creations,
+    password_hash text NOT NULL,              -- emptied when the user has it, or nobody ever will
+    details jsonb NOT NULL,                   -- what AddClient sends; emptied with the hash
+    sf_account_id text NOT NULL,
+    creation_id uuid REFERENCES creations,    -- null once refused
     user_id uuid NOT NULL,                    -- given beforehand, so that every retry makes the same user
-    state text NOT NULL CHECK (state IN ('creating', 'joined', 'done')),
+    state text NOT NULL CHECK (state IN ('creating', 'joined', 'done', 'refused', 'parked')),
+    code text,                                -- why refused or parked
+    tries int NOT NULL DEFAULT 0,             -- to tell Salesforce
+    wake_at timestamptz NOT NULL,             -- when the sweep looks at it
     language text NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX sign_ups_email ON sign_ups (lower(email)) WHERE state = 'creating';
+CREATE UNIQUE INDEX sign_ups_number ON sign_ups (customer_number) WHERE state IN ('creating', 'parked');
+CREATE UNIQUE INDEX sign_ups_account ON sign_ups (sf_account_id) WHERE state IN ('creating', 'parked');
+CREATE UNIQUE INDEX sign_ups_email ON sign_ups (lower(email)) WHERE state IN ('creating', 'parked');
+CREATE INDEX sign_ups_open ON sign_ups (wake_at) WHERE state IN ('creating', 'joined');
 
 CREATE TABLE carts (
     user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
@@ -182,6 +188,10 @@ CREATE TABLE audit (
     previous_hash bytea NOT NULL,
     hash bytea NOT NULL UNIQUE
 );
+CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'audit rows are never changed or removed'; END $$;
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
+    FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 """
 
 

@@ -1,0 +1,1 @@
+"""Who somebody is: sign-up, sign-in, sessions, and the mapping between the three systems."""
