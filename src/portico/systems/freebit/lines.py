@@ -11,6 +11,8 @@ from portico.errors import SystemRefused
 from portico.systems.freebit.client import Freebit, call
 from portico.systems.freebit.shapes import Line, account_of, full_number, is_line, items_of, line_from
 
+__all__ = ["Line", "activate_esim", "cancel_account", "find_lines_by_eid", "get_details", "get_master_lines"]
+
 _NEW = "N"
 _NOT_OPERATED = "20"
 """The carrier's own system was not used before: `10` is refused for anything but N, and needs more fields."""

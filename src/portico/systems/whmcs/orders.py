@@ -22,6 +22,7 @@ from portico.systems.whmcs.services import (
     BillingCycle,
     ServiceStatus,
     get_clients_products,
+    line_fields,
     product_field,
     read_cycle,
     read_status,
@@ -170,19 +171,12 @@ def _override(line: NewServiceLine) -> Decimal | None:
 
 
 def _custom_fields(settings: WhmcsSettings, line: NewServiceLine) -> str:
-    wanted = (
-        (settings.field_order_item, line.order_item),
-        (settings.field_line_number, line.line_number),
-        (settings.field_eid, line.eid),
-    )
-    fields: dict[int, str] = {}
-    for field_ids, value in wanted:
-        field_id = product_field(field_ids, line.product_id)
-        if value and field_id is None:
-            raise setup_wrong("AddOrder", f"product {line.product_id}: a custom field is missing in the settings")
-        if value and field_id is not None:
-            fields[field_id] = value
-    return serialized_map(fields)
+    marker_field = product_field(settings.field_order_item, line.product_id)
+    if marker_field is None:
+        # Without its marker an order of unknown outcome could never be found again.
+        raise setup_wrong("AddOrder", f"WHMCS_FIELD_ORDER_ITEM names no field for product {line.product_id}")
+    details = line_fields(settings, line.product_id, line_number=line.line_number, eid=line.eid)
+    return serialized_map({marker_field: line.order_item, **details})
 
 
 def _ids(text: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Literal
 from portico.customer import WhmcsClientId
 from portico.errors import NotFound, SystemSurprised
 from portico.money import Money
+from portico.settings import WhmcsSettings
 from portico.systems.whmcs.client import Whmcs, call, call_for_all
 from portico.systems.whmcs.ownership import all_must_be_of
 from portico.systems.whmcs.php_form import FormValue
@@ -140,16 +141,21 @@ async def add_cancel_request(whmcs: Whmcs, service_id: int, *, at_once: bool, re
     await call(whmcs, "AddCancelRequest", params, repeatable=False)
 
 
-def with_line(whmcs: Whmcs, service: Service, *, line_number: str, eid: str, iccid: str) -> dict[int, str]:
-    """The service's whole map of custom fields with these three changed, for update_client_product."""
-    settings = whmcs.settings
-    changes = (
-        (settings.field_line_number, line_number),
-        (settings.field_eid, eid),
-        (settings.field_iccid, iccid),
-    )
-    ids = [(product_field(field_ids, service.product_id), value) for field_ids, value in changes]
-    return {**service.custom_fields, **{field_id: value for field_id, value in ids if field_id is not None}}
+def with_line(
+    whmcs: Whmcs, service: Service, *, line_number: str = "", eid: str = "", iccid: str = ""
+) -> dict[int, str]:
+    """The service's whole map of custom fields with these details in it, for update_client_product."""
+    details = line_fields(whmcs.settings, service.product_id, line_number=line_number, eid=eid, iccid=iccid)
+    return {**service.custom_fields, **details}
+
+
+def line_fields(
+    settings: WhmcsSettings, product_id: int, *, line_number: str = "", eid: str = "", iccid: str = ""
+) -> dict[int, str]:
+    """Field id → value for what is given and has a field on this product."""
+    wanted = ((settings.field_line_number, line_number), (settings.field_eid, eid), (settings.field_iccid, iccid))
+    found = ((product_field(field_ids, product_id), value) for field_ids, value in wanted if value)
+    return {field_id: value for field_id, value in found if field_id is not None}
 
 
 def product_field(field_ids: Mapping[str, int], product_id: int) -> int | None:
