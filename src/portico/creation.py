@@ -134,6 +134,12 @@ async def forget(tx: AsyncConnection, creation_id: UUID) -> None:
     await tx.execute(text("DELETE FROM creations WHERE id = :id AND state = 'refused'"), {"id": creation_id})
 
 
+async def withdraw(tx: AsyncConnection, creation_id: UUID) -> bool:
+    """Removes an intent of which nothing was ever sent. False where somebody carries it out just now, or has."""
+    query = text("DELETE FROM creations WHERE id = :id AND state = 'intended' AND attempt <= 1 AND claimed_until IS NULL")
+    return (await tx.execute(query, {"id": creation_id})).rowcount > 0
+
+
 async def creation_of(tx: AsyncConnection, creation_id: UUID) -> Creation:
     return _creation((await tx.execute(SELECT, {"id": creation_id})).mappings().one())
 

@@ -20,7 +20,9 @@ INSERT = text("""
 ALL = text("SELECT id, at, actor, action, object, facts, previous_hash, hash FROM audit ORDER BY id")
 
 
-async def record(tx: AsyncConnection, now: datetime, actor: str, action: str, about: str, **facts: Any) -> None:
+async def record(
+    tx: AsyncConnection, now: datetime, *, actor: str, action: str, object: str, **facts: Any  # noqa: A002
+) -> None:
     """Appends a row in the caller's transaction: who did what to which thing. Ids only, never secrets.
 
     Call it last: from here to the commit nobody else can append. `action` is a word like `sign_in.succeeded`;
@@ -28,7 +30,7 @@ async def record(tx: AsyncConnection, now: datetime, actor: str, action: str, ab
     """
     await tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CHAIN_LOCK})
     previous = (await tx.execute(LAST)).scalar_one_or_none() or b""
-    row = {"at": now, "actor": actor, "action": action, "object": about, "previous_hash": previous}
+    row = {"at": now, "actor": actor, "action": action, "object": object, "previous_hash": previous}
     values = {**row, "facts": json.dumps(facts), "hash": _hash(row, facts)}
     await tx.execute(INSERT, values)
 

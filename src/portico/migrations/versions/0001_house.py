@@ -77,7 +77,7 @@ CREATE TABLE sign_ups (
     password_hash text NOT NULL,              -- emptied when the user has it, or nobody ever will
     details jsonb NOT NULL,                   -- what AddClient sends; emptied with the hash
     sf_account_id text NOT NULL,
-    creation_id uuid REFERENCES creations,    -- null once refused
+    creation_id uuid REFERENCES creations ON DELETE CASCADE, -- null once refused and kept for the person to read
     user_id uuid NOT NULL,                    -- given beforehand, so that every retry makes the same user
     state text NOT NULL CHECK (state IN ('creating', 'joined', 'done', 'refused', 'parked')),
     code text,                                -- why refused or parked
