@@ -151,4 +151,3 @@ def _header() -> dict[str, Any]:
     }  # fmt: skip
     fields = [{"name": name, "type": each} for name, each in types.items()]
     return {"type": "record", "name": "ChangeEventHeader", "fields": fields}
-

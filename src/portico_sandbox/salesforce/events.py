@@ -67,7 +67,7 @@ def start_log(tx: Transaction, at: datetime) -> None:
 
 
 def state_of(store: Store) -> Row:
-    """`first`, `last`: numbers of the oldest and newest event; `replay`: last id drawn; `start`: where the log began."""
+    """`first`, `last`: numbers of the oldest and newest event; `replay`: last id drawn; `start`: the first possible."""
     return store.get("sf_stream", "state") or {"first": 1, "last": 0, "replay": 0, "start": 0}
 
 

@@ -31,7 +31,7 @@ def order_updated(changes: Changes, before: Row, row: Row, given: set[str]) -> N
     if before["StatusCode"] == "Activated":
         _check_frozen(before, row)
     if before.get("Pricebook2Id") != row.get("Pricebook2Id") and items_of(changes, row["Id"]):
-        raise refuse("FIELD_INTEGRITY_EXCEPTION", "The price book can't change: the order has products.", "Pricebook2Id")
+        raise refuse("FIELD_INTEGRITY_EXCEPTION", "The order has products of its price book.", "Pricebook2Id")
     _check_dates(row)
 
 

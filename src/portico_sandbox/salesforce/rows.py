@@ -5,8 +5,6 @@ The writing functions work inside an open transaction (`changes.changing`) and r
 
 from __future__ import annotations
 
-from typing import Any
-
 from portico_sandbox.salesforce import rules
 from portico_sandbox.salesforce.changes import Changes
 from portico_sandbox.salesforce.errors import Fault, Refusal, not_found, refuse
@@ -67,7 +65,9 @@ def upsert(
     """(id, whether it was created). Raises SeveralMatches where the external id is not unique and held twice."""
     field = external_field(entity, field_name)
     if any(name.lower() in (field.name.lower(), "id") for name in body):
-        raise refuse("INVALID_FIELD", f"The {field.name} field should not be specified in the sobject data.", field.name)
+        raise refuse(
+            "INVALID_FIELD", f"The {field.name} field should not be specified in the sobject data.", field.name
+        )
     found = matches(changes.sandbox.store, entity, field, value)
     if len(found) > 1:
         raise SeveralMatches(found)

@@ -21,7 +21,9 @@ _OnUpdate = Callable[["Changes", Row, Row, set[str]], None]
 ALSO_SAID_WHEN_MISSING: dict[tuple[str, str], tuple[Fault, ...]] = {
     ("OrderItem", "PricebookEntryId"): (
         Fault("FIELD_INTEGRITY_EXCEPTION", "field integrity exception: unknown (must specify a pricebook entry)", ()),
-        Fault("FIELD_INTEGRITY_EXCEPTION", "field integrity exception: PricebookEntryId (unknown)", ("PricebookEntryId",)),
+        Fault(
+            "FIELD_INTEGRITY_EXCEPTION", "field integrity exception: PricebookEntryId (unknown)", ("PricebookEntryId",)
+        ),
     )
 }
 

@@ -61,12 +61,8 @@ def close_all(sandbox: Sandbox) -> int:
     return len(tokens)
 
 
-def count_call(sandbox: Sandbox) -> str:
-    """Counts one API call of the day; answers the text of Sforce-Limit-Info."""
+def count_call(sandbox: Sandbox) -> tuple[int, int]:
+    """Counts one API call of the day; answers (calls so far, calls allowed)."""
     with sandbox.store.begin() as tx:
-        used = tx.next(calls_sequence(sandbox))
-    return f"api-usage={used}/{knob(sandbox, 'daily_calls')}"
-
-
-def calls_sequence(sandbox: Sandbox) -> str:
-    return f"sf_calls:{sandbox.clock.now():%Y-%m-%d}"
+        used = tx.next(f"sf_calls:{sandbox.clock.now():%Y-%m-%d}")
+    return used, int(knob(sandbox, "daily_calls"))

@@ -69,7 +69,8 @@ def _delivery(entity: Entity, event: Row, event_id: str, record_ids: list[str], 
 def _enriched(sandbox: Sandbox, entity: Entity, event: Row, record_id: str) -> Row:
     """Unchanged fields beside the changed ones: of the row as it is now, else as it was when it went."""
     row = row_of(sandbox.store, entity, record_id, deleted=True) or event["enriched"].get(record_id, {})
-    return {name: row.get(name) for name in entity.enriched} | event["values"]
+    values: Row = event["values"]
+    return {name: row.get(name) for name in entity.enriched} | values
 
 
 def _part_id(event: Row, record_id: str) -> str:
@@ -79,6 +80,8 @@ def _part_id(event: Row, record_id: str) -> str:
     return str(uuid.uuid5(uuid.UUID(event["id"]), record_id))
 
 
-_TOPICS = {f"/data/{entity.name}ChangeEvent": Topic(f"/data/{entity.name}ChangeEvent", (entity,)) for entity in SELECTED}
+_TOPICS = {
+    f"/data/{entity.name}ChangeEvent": Topic(f"/data/{entity.name}ChangeEvent", (entity,)) for entity in SELECTED
+}
 _TOPICS["/data/ChangeEvents"] = Topic("/data/ChangeEvents", SELECTED)
 _TOPICS[PORTAL_CHANNEL] = Topic(PORTAL_CHANNEL, SELECTED, enriched=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 from portico_sandbox.salesforce.changes import wire_time
 from portico_sandbox.salesforce.errors import Fault, Refusal, refuse
 from portico_sandbox.salesforce.ids import normal
-from portico_sandbox.salesforce.schema import TEXTS, Field
+from portico_sandbox.salesforce.schema import TEXTS, Field, FieldType
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -18,25 +19,9 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 def converted(field: Field, value: Any) -> Any:
     """The value as a row keeps it; empty text becomes None. Raises Refusal with the vendor's code."""
-    if value is None:
-        if field.type == "boolean":
-            raise refuse("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{field.name}: value not of required type: null", field.name)
-        return None
-    if field.type in TEXTS:
-        return _text(field, value)
-    match field.type:
-        case "reference":
-            return _reference(field, value)
-        case "boolean":
-            return _boolean(field, value)
-        case "int" | "double" | "currency":
-            return _number(field, value)
-        case "date":
-            return _date(field, value)
-        case "datetime":
-            return _moment(field, value)
-        case _:
-            raise _wrong_type(field, field.type, value)
+    if field.type not in _CONVERT or (value is None and field.type == "boolean"):
+        raise _wrong_type(field, field.type, value)
+    return None if value is None else _CONVERT[field.type](field, value)
 
 
 def parse_moment(value: Any) -> str | None:
@@ -143,3 +128,15 @@ def _wrong_type(field: Field, wanted: str, value: Any) -> Refusal:
         f"field at [field {field.name}]"
     )
     return Refusal(Fault("JSON_PARSER_ERROR", message, (field.name,)))
+
+
+_CONVERT: dict[FieldType, Callable[[Field, Any], Any]] = {
+    "reference": _reference,
+    "boolean": _boolean,
+    "int": _number,
+    "double": _number,
+    "currency": _number,
+    "date": _date,
+    "datetime": _moment,
+    **dict.fromkeys(TEXTS, _text),
+}

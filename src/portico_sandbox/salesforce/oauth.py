@@ -1,0 +1,115 @@
+"""The OAuth endpoints: the JWT bearer flow, revoke, userinfo and the identity page.
+
+Dial call `token`: `refuse` takes an OAuth error as code, with a description after a colon where one is wanted
+(`invalid_grant:user is locked`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from portico_sandbox.salesforce import sessions
+from portico_sandbox.salesforce.objects import USER
+from portico_sandbox.sandbox import Sandbox
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+WELL_KNOWN_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+_LONGEST_LIFE = 3600  # seconds ahead; an `exp` in milliseconds is thousands of years ahead
+
+
+class OAuthRefusal(Exception):
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.description = description
+        self.status = status
+
+    @property
+    def body(self) -> dict[str, str]:
+        return {"error": self.error, "error_description": self.description}
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the token endpoint needs beside the sandbox."""
+
+    sandbox: Sandbox
+    public_key: RSAPublicKey
+
+    @property
+    def own_origins(self) -> set[str]:
+        ports = {"http": self.sandbox.settings.salesforce_port, "https": self.sandbox.settings.salesforce_tls_port}
+        hosts = ("localhost", "127.0.0.1", "[::1]")
+        return {f"{scheme}://{host}:{port}" for scheme, port in ports.items() for host in hosts}
+
+
+def token(door: Door, form: Mapping[str, str], origin: str) -> dict[str, Any]:
+    """The answer of `POST /services/oauth2/token`. Raises OAuthRefusal."""
+    if form.get("grant_type") != GRANT_TYPE:
+        raise OAuthRefusal("unsupported_grant_type", "grant type not supported")
+    claims = _claims(door, form.get("assertion", ""))
+    settings = door.sandbox.settings
+    if claims.get("iss") != settings.salesforce_client_id:
+        raise OAuthRefusal("invalid_client_id", "client identifier invalid")
+    if not _audience_fits(claims.get("aud"), {*WELL_KNOWN_AUDIENCES, *door.own_origins, origin}):
+        raise OAuthRefusal("invalid_grant", "audience is invalid")
+    _check_expiry(door.sandbox, claims.get("exp"))
+    if claims.get("sub") != settings.salesforce_username:
+        raise OAuthRefusal("invalid_grant", "user hasn't approved this consumer")
+    session = sessions.open_session(door.sandbox, sessions.INTEGRATION_USER_ID)
+    return {
+        "access_token": session.token,
+        "scope": "api refresh_token offline_access",
+        "instance_url": origin,
+        "id": f"{origin}/id/{session.organization_id}/{session.user_id}",
+        "token_type": "Bearer",
+    }
+
+
+def user_info(sandbox: Sandbox, session: sessions.Session, origin: str) -> dict[str, Any]:
+    user = sandbox.store.get(USER.table, session.user_id) or {}
+    return {
+        "sub": f"{origin}/id/{session.organization_id}/{session.user_id}",
+        "user_id": session.user_id,
+        "organization_id": session.organization_id,
+        "preferred_username": user.get("Username"),
+        "name": " ".join(filter(None, (user.get("FirstName"), user.get("LastName")))),
+        "email": user.get("Email"),
+        "zoneinfo": user.get("TimeZoneSidKey"),
+        "active": user.get("IsActive", False),
+        "urls": {"rest": f"{origin}/services/data/v{{version}}/"},
+    }
+
+
+def refusal_of_dial(code: str) -> OAuthRefusal:
+    error, _, description = code.partition(":")
+    return OAuthRefusal(error or "invalid_grant", description.strip() or "user hasn't approved this consumer")
+
+
+def _claims(door: Door, assertion: str) -> dict[str, Any]:
+    # Expiry and audience are judged by us: some clients send `exp` as text, and our origin counts as audience.
+    checks = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False, "verify_sub": False}
+    try:
+        return jwt.decode(assertion, door.public_key, algorithms=["RS256"], options={**checks, "verify_jti": False})
+    except jwt.PyJWTError as error:
+        raise OAuthRefusal("invalid_grant", "invalid assertion") from error
+
+
+def _audience_fits(audience: object, accepted: set[str]) -> bool:
+    given = audience if isinstance(audience, list) else [audience]
+    return any(isinstance(each, str) and each.rstrip("/") in accepted for each in given)
+
+
+def _check_expiry(sandbox: Sandbox, expiry: object) -> None:
+    """Good where it lies ahead of the real clock or of the sandbox's: clients may follow either."""
+    if isinstance(expiry, bool) or not (isinstance(expiry, (int, float)) or str(expiry).isdigit()):
+        raise OAuthRefusal("invalid_grant", "invalid assertion")
+    clocks = (time.time(), sandbox.clock.now().timestamp())
+    if not min(clocks) < float(str(expiry)) <= max(clocks) + _LONGEST_LIFE:
+        raise OAuthRefusal("invalid_grant", "expired authorization code")
