@@ -1,0 +1,87 @@
+"""Jinja environments, one per language: sentences are translated when a template is compiled, not when it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, nodes
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
+
+from portico.i18n import Message, format_date, format_datetime, format_time, translations
+from portico.money import Money
+
+_MARKS = ("_", "gettext")
+
+
+def environment(language: str, zone: ZoneInfo, asset_url: Callable[[str], str], **more: Any) -> Environment:
+    """Templates of the whole package in one language. `more` become globals.
+
+    Globals: `money(m)`, `date(d)`, `datetime(d)`, `time(d)` (strings for people), `static(name)`, `_`, `ngettext`.
+    A `Message` put out as it is appears in the language; an unknown name is an error.
+    """
+    made = _Translated(
+        loader=PackageLoader("portico", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        finalize=lambda value: value.in_language(language) if isinstance(value, Message) else value,
+    )
+    made.words = translations(language)
+    made.install_gettext_callables(  # type: ignore[attr-defined]
+        made.words.gettext, made.words.ngettext, newstyle=True
+    )
+    made.globals.update(formats(language, zone), static=asset_url, language=language, **more)
+    return made
+
+
+def formats(language: str, zone: ZoneInfo) -> dict[str, Callable[..., str]]:
+    def shown_date(day: date) -> str:
+        return format_date(day.astimezone(zone) if isinstance(day, datetime) else day, language)
+
+    return {
+        "money": _money,
+        "date": shown_date,
+        "datetime": lambda moment: format_datetime(moment, language, zone),
+        "time": lambda moment: format_time(moment, language, zone),
+    }
+
+
+def _money(money: Money) -> str:
+    return str(money)
+
+
+class _Translated(Environment):
+    """Run-time gettext triples the cost of a page (stack-notes), so constant sentences become constants here."""
+
+    words: Any
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        template = super()._parse(source, name, filename)
+        _Translator(self.words.gettext).visit(template)
+        return template
+
+
+class _Translator(NodeTransformer):
+    def __init__(self, gettext: Callable[[str], str]) -> None:
+        self._gettext = gettext
+
+    def visit_Call(self, node: nodes.Call, *args: Any, **kwargs: Any) -> nodes.Node:
+        self.generic_visit(node, *args, **kwargs)
+        if not (isinstance(node.node, nodes.Name) and node.node.name in _MARKS and _is_constant(node.args)):
+            return node
+        sentence = Markup(self._gettext(node.args[0].value))  # type: ignore[attr-defined]
+        if not node.kwargs:
+            return nodes.Const(sentence % {}, lineno=node.lineno)
+        pairs = [nodes.Pair(nodes.Const(item.key), item.value) for item in node.kwargs]
+        return nodes.Mod(nodes.Const(sentence), nodes.Dict(pairs), lineno=node.lineno)
+
+
+def _is_constant(args: list[nodes.Expr]) -> bool:
+    return len(args) == 1 and isinstance(args[0], nodes.Const)
