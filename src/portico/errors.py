@@ -12,6 +12,8 @@ PorticoError
 │   ├── PaymentMethodMissing     checkout
 │   ├── NotEligible              checkout: product not for this account
 │   ├── CartChanged              checkout: the cart is no longer what was confirmed
+│   ├── IdempotencyKeyReused     the same key with another order
+│   ├── IdempotencyKeyMissing
 │   ├── CrossSiteRequest         CSRF
 │   ├── RequestWrong             not readable as what it claims to be
 │   ├── MethodWrong              the address does not take this method
@@ -131,6 +133,18 @@ class NotEligible(Refusal):
 class CartChanged(Refusal):
     code = "cart_changed"
     for_customer = _m("Your cart or a price has changed since you saw it. Check it and place the order again.")
+
+
+class IdempotencyKeyReused(Refusal):
+    status = 422
+    code = "idempotency_key_reused"
+    for_customer = _m("This Idempotency-Key was used for another order. Send a new key.")
+
+
+class IdempotencyKeyMissing(Refusal):
+    status = 400
+    code = "idempotency_key_missing"
+    for_customer = _m("Send an Idempotency-Key header, so that a repeated call can not place a second order.")
 
 
 class CrossSiteRequest(Refusal):

@@ -81,7 +81,7 @@ def step(
                 done = await function(run, *args, **kwargs)
             except Stopped as stop:
                 state = "stopped" if stop.outcome.state == "parked" else "waiting"
-                await _note(run, key, state, actor, reason_code=stop.outcome.code)
+                await _note(run, key, state, actor, done=_why(stop), reason_code=stop.outcome.code)
                 raise
             await _note(run, key, "done", actor, done=done)
 
@@ -289,6 +289,11 @@ async def _services_of(run: Run) -> list[services.Service]:
     own = await services.get_clients_products(run.portal.whmcs, run.customer.whmcs_client_id)
     markers = {item.id for item in run.order.items}
     return [service for service in own if service.order_id == order_id and service.order_item in markers]
+
+
+def _why(stop: Stopped) -> Done:
+    """The customer's words for it, as the timeline shows them (orders/progress.py translates)."""
+    return Done(facts={"message": stop.outcome.for_customer.text, "fix_at": stop.outcome.fix_at})
 
 
 def _line_details(item: OrderItem, line: Step) -> dict[str, str]:

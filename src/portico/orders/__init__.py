@@ -1,1 +1,1 @@
-
+"""From the cart to the placed order, and what became of it."""

@@ -31,6 +31,7 @@ CLAIM = text("""
 """)
 HOLD = text("SELECT 1 FROM fulfillments WHERE order_id = :order_id AND claim = :claim FOR UPDATE")
 RUN = text("SELECT * FROM fulfillments WHERE order_id = :order_id")
+RUNS = text("SELECT * FROM fulfillments WHERE order_id = ANY(:order_ids)")
 NOTE = text("""
     INSERT INTO journal (order_id, step, state, attempt, actor, digest, remote_id, facts, reason_code,
                          started_at, updated_at)
@@ -216,6 +217,18 @@ async def journal_of(tx: AsyncConnection, order_id: str) -> Journal:
     if row is None:
         return Journal(order_id, None, None, None, read)
     return Journal(order_id, row["state"], row["reason_code"], row["updated_at"], read)
+
+
+async def journals_of(tx: AsyncConnection, order_ids: list[str]) -> dict[str, Journal]:
+    """The journals of several orders of one customer, without their steps: what a list shows."""
+    rows = (await tx.execute(RUNS, {"order_ids": order_ids})).mappings()
+    known = {row["order_id"]: row for row in rows}
+    return {
+        order_id: Journal(order_id, row["state"], row["reason_code"], row["updated_at"])
+        if (row := known.get(order_id))
+        else Journal(order_id, None, None, None)
+        for order_id in order_ids
+    }
 
 
 async def _write(

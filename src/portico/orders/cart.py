@@ -1,0 +1,259 @@
+"""The cart: kept in Postgres, so that it survives the detour to WHMCS, a new device and the loss of Redis."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from portico.catalog.products import Offer, Offers, offers_for
+from portico.customer import Customer
+from portico.errors import FieldFault, InputWrong, NotFound
+from portico.i18n import Message, _m
+from portico.money import Money
+from portico.portal import Portal
+
+MOST_ITEMS = 20
+MOST_OF_ONE = 9
+EID = re.compile(r"\d{32}")
+
+SELECT = text("SELECT items, version, checkout_key FROM carts WHERE user_id = :user_id")
+HOLD = text("SELECT items, version, checkout_key FROM carts WHERE user_id = :user_id FOR UPDATE")
+MAKE = text("""
+    INSERT INTO carts (user_id, items, version, checkout_key, updated_at)
+    VALUES (:user_id, '[]', 0, :checkout_key, :now) ON CONFLICT (user_id) DO NOTHING
+""")
+WRITE = text("""
+    UPDATE carts SET items = CAST(:items AS jsonb), version = version + 1, updated_at = :now WHERE user_id = :user_id
+""")
+EMPTY = text("""
+    UPDATE carts SET items = '[]', version = version + 1, checkout_key = :new_key, updated_at = :now
+    WHERE user_id = :user_id AND checkout_key = :old_key
+""")
+
+
+class CartItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the customer chose. `eid`: the 32 digits of the phone's eSIM chip, for eSIM plans."""
+
+    sku: str
+    quantity: int = 1
+    eid: str = ""
+
+
+@dataclass(frozen=True)
+class Cart:
+    items: tuple[CartItem, ...]
+    checkout_key: UUID
+
+
+@dataclass(frozen=True)
+class CartLine:
+    item: CartItem
+    offer: Offer | None
+    """None: no longer for this customer, or gone from the catalog."""
+    problem: Message | None
+
+    @property
+    def net(self) -> Money | None:
+        return self.offer.product.price * self.item.quantity if self.offer else None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Catalog prices are net; tax is what WHMCS will add, line by line rounded down."""
+
+    net: Money
+    tax: Money
+
+    @property
+    def gross(self) -> Money:
+        return self.net + self.tax
+
+
+@dataclass(frozen=True)
+class PricedCart:
+    lines: tuple[CartLine, ...]
+    monthly: Totals
+    one_time: Totals
+    checkout_key: UUID
+    digest: str
+    """Of everything that the customer sees and agrees to: items, prices, options."""
+
+    @property
+    def is_orderable(self) -> bool:
+        return bool(self.lines) and all(line.problem is None for line in self.lines)
+
+    @property
+    def count(self) -> int:
+        return sum(line.item.quantity for line in self.lines)
+
+
+NOT_FOR_YOU = _m("This product is not available for your account. Remove it to go on.")
+SOLD_OUT = _m("This product is not available at the moment. Remove it, or come back later.")
+EID_WRONG = _m("Enter the EID of your phone: 32 digits. You find it under Settings, About, or by dialing *#06#.")
+NEEDS_PLAN = _m("This belongs to a plan that is not in your cart. Remove it to go on.")
+CLASHES = _m("This can not be ordered together with another product in your cart. Remove one of them.")
+NEEDS_OTHER = _m("This needs %(name)s as well. Remove it and add it again.")
+
+
+async def cart_of(portal: Portal, customer: Customer) -> Cart:
+    async with portal.db.begin() as tx:
+        return await read_cart(tx, portal, customer)
+
+
+async def priced_cart(portal: Portal, customer: Customer) -> PricedCart:
+    """The cart with today's prices and what stands in the way of ordering it."""
+    cart = await cart_of(portal, customer)
+    return price(portal, cart, await offers_for(portal, customer))
+
+
+async def add_to_cart(portal: Portal, customer: Customer, sku: str, *, eid: str = "") -> None:
+    """Adds one, and what it requires (the activation fee). Raises NotFound, InputWrong."""
+    offer = (await offers_for(portal, customer)).of(sku)
+    item = CartItem(sku, 1, _eid(offer, eid, "/eid"))
+    if not offer.can_be_ordered:
+        raise InputWrong(FieldFault("/sku", SOLD_OUT))
+    required = [CartItem(offer.required.sku)] if offer.required else []
+    async with portal.db.begin() as tx:
+        cart = await read_cart(tx, portal, customer)
+        await _write(tx, portal, customer, [*cart.items, item, *required])
+
+
+async def remove_from_cart(portal: Portal, customer: Customer, position: int) -> None:
+    """Removes one line (from 0), and what only it required. Raises NotFound."""
+    async with portal.db.begin() as tx:
+        items = list((await read_cart(tx, portal, customer)).items)
+        if not 0 <= position < len(items):
+            raise NotFound("cart line")
+        del items[position]
+        await _write(tx, portal, customer, items)
+    await _remove_orphans(portal, customer)
+
+
+async def put_cart(portal: Portal, customer: Customer, items: Sequence[CartItem]) -> None:
+    """Replaces all lines; required products are added where missing. Raises InputWrong with every fault."""
+    offers = await offers_for(portal, customer)
+    faults: list[FieldFault] = []
+    checked = [_checked(offers, item, f"/items/{at}", faults) for at, item in enumerate(items)]
+    if faults:
+        raise InputWrong(*faults)
+    async with portal.db.begin() as tx:
+        await read_cart(tx, portal, customer)
+        await _write(tx, portal, customer, [*checked, *_missing(offers, checked)])
+
+
+async def read_cart(tx: AsyncConnection, portal: Portal, customer: Customer, *, hold: bool = True) -> Cart:
+    """Makes an empty cart where there is none; `hold` locks it for this transaction."""
+    values = {"user_id": customer.user_id, "checkout_key": uuid4(), "now": portal.clock.now()}
+    await tx.execute(MAKE, values)
+    row = (await tx.execute(HOLD if hold else SELECT, {"user_id": customer.user_id})).mappings().one()
+    return Cart(tuple(msgspec.convert(row["items"], list[CartItem])), row["checkout_key"])
+
+
+async def empty_cart(tx: AsyncConnection, portal: Portal, customer: Customer, old_key: UUID) -> None:
+    """After the order: only where the cart is still the one that was ordered."""
+    values = {"user_id": customer.user_id, "old_key": old_key, "new_key": uuid4(), "now": portal.clock.now()}
+    await tx.execute(EMPTY, values)
+
+
+def price(portal: Portal, cart: Cart, offers: Offers) -> PricedCart:
+    by_sku = {offer.product.sku: offer for offer in offers.items}
+    skus = {item.sku for item in cart.items}
+    lines = tuple(
+        CartLine(item, by_sku.get(item.sku), _problem(item, by_sku.get(item.sku), skus, by_sku)) for item in cart.items
+    )
+    seen = [(line.item.sku, line.item.quantity, line.item.eid, str(line.net)) for line in lines]
+    return PricedCart(
+        lines,
+        _totals(portal, lines, "Monthly"),
+        _totals(portal, lines, "One time"),
+        cart.checkout_key,
+        hashlib.sha256(repr((cart.checkout_key, seen)).encode()).hexdigest()[:32],
+    )
+
+
+def _problem(item: CartItem, offer: Offer | None, skus: set[str], by_sku: dict[str, Offer]) -> Message | None:
+    if offer is None:
+        return NOT_FOR_YOU
+    product = offer.product
+    if not offer.can_be_ordered:
+        return SOLD_OUT
+    if product.excludes_sku in skus:
+        return CLASHES
+    if offer.required is not None and offer.required.sku not in skus:
+        return NEEDS_OTHER(name=offer.required.name)
+    if product.sim_kind == "eSIM" and not EID.fullmatch(item.eid):
+        return EID_WRONG
+    needed_by = [o for o in by_sku.values() if o.required is not None and o.required.sku == product.sku]
+    if product.item_class == "Activation" and needed_by and not any(o.product.sku in skus for o in needed_by):
+        return NEEDS_PLAN
+    return None
+
+
+def _totals(portal: Portal, lines: Sequence[CartLine], cycle: str) -> Totals:
+    rate = portal.settings.portal.tax_rate
+    zero = Money(rate * 0, portal.settings.portal.currency).rounded()
+    net, tax = zero, zero
+    for line in lines:
+        if line.offer is not None and line.net is not None and line.offer.product.billing_cycle == cycle:
+            net += line.net
+            tax += line.net.tax(rate)
+    return Totals(net, tax)
+
+
+def _checked(offers: Offers, item: CartItem, at: str, faults: list[FieldFault]) -> CartItem:
+    try:
+        offer = offers.of(item.sku)
+        eid = _eid(offer, item.eid, f"{at}/options/eid")
+    except NotFound:
+        faults.append(FieldFault(f"{at}/sku", NOT_FOR_YOU))
+        return item
+    except InputWrong as wrong:
+        faults.extend(wrong.faults)
+        return item
+    most = 1 if offer.product.sim_kind else MOST_OF_ONE
+    if not 1 <= item.quantity <= most:
+        faults.append(FieldFault(f"{at}/quantity", _m("Choose a quantity from 1 to %(most)s.")(most=most)))
+    return CartItem(item.sku, item.quantity, eid)
+
+
+def _eid(offer: Offer, given: str, pointer: str) -> str:
+    if offer.product.sim_kind != "eSIM":
+        return ""
+    eid = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", given))
+    if not EID.fullmatch(eid):
+        raise InputWrong(FieldFault(pointer, EID_WRONG))
+    return eid
+
+
+def _missing(offers: Offers, items: Sequence[CartItem]) -> list[CartItem]:
+    """What the items require and do not have: once per item that requires it."""
+    have = {item.sku for item in items}
+    required = [offers.of(item.sku).required for item in items]
+    return [CartItem(product.sku) for product in required if product is not None and product.sku not in have]
+
+
+async def _remove_orphans(portal: Portal, customer: Customer) -> None:
+    """A fee whose plan has gone goes too."""
+    offers = await offers_for(portal, customer)
+    async with portal.db.begin() as tx:
+        cart = await read_cart(tx, portal, customer)
+        lines = price(portal, cart, offers).lines
+        kept = [line.item for line in lines if line.problem is not NEEDS_PLAN]
+        if len(kept) != len(lines):
+            await _write(tx, portal, customer, kept)
+
+
+async def _write(tx: AsyncConnection, portal: Portal, customer: Customer, items: Sequence[CartItem]) -> None:
+    if len(items) > MOST_ITEMS:
+        raise InputWrong(FieldFault("/items", _m("A cart holds at most %(most)s products.")(most=MOST_ITEMS)))
+    values: dict[str, Any] = {"items": msgspec.json.encode(list(items)).decode(), "now": portal.clock.now()}
+    await tx.execute(WRITE, {**values, "user_id": customer.user_id})
