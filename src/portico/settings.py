@@ -201,6 +201,10 @@ class SalesforceSettings(BaseSettings):
     order_status_approved: str = "Approved"
     token_minutes: int = 60
     """A token is minted anew after this time, also when it still works."""
+    spent_pause_seconds: float = 30
+    """How long no call goes out after Salesforce said that the calls of the day are spent."""
+    pubsub_silence_seconds: float = 300
+    """A stream without any message for so long is dead: the service speaks at least every 270 s."""
 
 
 class FreebitSettings(BaseSettings):

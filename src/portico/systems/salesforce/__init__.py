@@ -1,0 +1,1 @@
+"""Salesforce: accounts, catalog, orders, and the stream of what changed."""
