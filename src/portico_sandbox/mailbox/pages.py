@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from portico_sandbox.mailbox.messages import message_for, messages_to
 from portico_sandbox.panel.render import page
@@ -19,7 +19,7 @@ PER_PAGE = 25
 def routes(sandbox: Sandbox) -> list[HTTPRouteHandler]:
     @get("/mailbox")
     async def inbox(
-        to: str = "", number: Annotated[int, Parameter(query="page", ge=1, default=1)] = 1
+        to: FromQuery[str] = "", number: Annotated[int, QueryParameter(name="page", ge=1)] = 1
     ) -> Response[str]:
         messages = messages_to(sandbox, to)
         shown = messages[(number - 1) * PER_PAGE : number * PER_PAGE]
@@ -27,14 +27,14 @@ def routes(sandbox: Sandbox) -> list[HTTPRouteHandler]:
         return page(sandbox, "mailbox/inbox.html", messages=shown, total=len(messages), to=to, page=number, last=last)
 
     @get("/mailbox/{number:int}")
-    async def message(number: int) -> Response[str]:
+    async def message(number: FromPath[int]) -> Response[str]:
         row = message_for(sandbox, number)
         if row is None:
             raise NotFoundException("There is no such message. A reset empties the mailbox.")
         return page(sandbox, "mailbox/message.html", message=row)
 
     @get("/mailbox.json")
-    async def as_json(to: str = "") -> list[dict[str, Any]]:
+    async def as_json(to: FromQuery[str] = "") -> list[dict[str, Any]]:
         return messages_to(sandbox, to)
 
     return [inbox, message, as_json]

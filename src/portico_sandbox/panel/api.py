@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery
 
 from portico_sandbox.buttons import Button, ButtonRefused
 from portico_sandbox.panel.portal_clock import tell_portal
@@ -29,7 +30,7 @@ def routes(sandbox: Sandbox, buttons: Sequence[Button], reset: Reset, notices: N
             return refused(given, notices, str(refusal))
 
     @post("/control/{system:str}/{name:str}", status_code=200)
-    async def press(request: PanelRequest, system: str, name: str) -> Response[Any]:
+    async def press(request: PanelRequest, system: FromPath[str], name: FromPath[str]) -> Response[Any]:
         async def work(values: dict[str, str]) -> _Done:
             button = button_named(buttons, system, name)
             facts = await button.press(sandbox, _fields_of(button, values))
@@ -74,7 +75,7 @@ def _dial_routes(sandbox: Sandbox, served: _Served) -> list[HTTPRouteHandler]:
         return await served(request, work)
 
     @delete("/control/dials", status_code=200)
-    async def clear(request: PanelRequest, system: str = "") -> Response[Any]:
+    async def clear(request: PanelRequest, system: FromQuery[str] = "") -> Response[Any]:
         async def work(_values: dict[str, str]) -> _Done:
             clear_dials(sandbox, system)
             return "", turned(sandbox)
@@ -110,7 +111,7 @@ def _clock_routes(sandbox: Sandbox, served: _Served) -> list[HTTPRouteHandler]:
 
 def _reads(sandbox: Sandbox) -> list[HTTPRouteHandler]:
     @get("/control/ledger")
-    async def ledger(system: str = "", effect: str = "") -> list[dict[str, Any]]:
+    async def ledger(system: FromQuery[str] = "", effect: FromQuery[str] = "") -> list[dict[str, Any]]:
         return sandbox.ledger.lines(system or None, effect or None)
 
     @get("/control/health")

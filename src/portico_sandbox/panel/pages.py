@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from portico_sandbox.buttons import Button
 from portico_sandbox.panel.desk import desk_of
@@ -48,22 +48,22 @@ def routes(sandbox: Sandbox, buttons: Sequence[Button], notices: Notices) -> lis
         return page(sandbox, f"panel/{here}.html", here=here, notice=notices.get(notice), **context)
 
     @get("/")
-    async def desk(notice: str = "") -> Response[str]:
+    async def desk(notice: FromQuery[str] = "") -> Response[str]:
         recent = sandbox.ledger.lines()[:-9:-1]
         return shown("desk", notice, tasks=desk_of(sandbox, buttons), recent=recent)
 
     @get("/buttons")
-    async def button_page(notice: str = "") -> Response[str]:
+    async def button_page(notice: FromQuery[str] = "") -> Response[str]:
         by_system = {system: [b for b in buttons if b.system == system] for system in SYSTEM_NAMES}
         return shown("buttons", notice, by_system={s: b for s, b in by_system.items() if b}, names=SYSTEM_NAMES)
 
     @get("/faults")
-    async def faults(notice: str = "") -> Response[str]:
+    async def faults(notice: FromQuery[str] = "") -> Response[str]:
         dials = sandbox.dials.active()
         return shown("faults", notice, dials=dials, systems=SYSTEMS, modes=MODES, names=SYSTEM_NAMES, words=MODE_WORDS)
 
     @get("/people")
-    async def people(notice: str = "") -> Response[str]:
+    async def people(notice: FromQuery[str] = "") -> Response[str]:
         groups = [
             (*ROLES[role], role, [person for person in sandbox.world.people if person.role == role]) for role in ROLES
         ]
@@ -71,7 +71,9 @@ def routes(sandbox: Sandbox, buttons: Sequence[Button], notices: Notices) -> lis
 
     @get("/ledger")
     async def ledger(
-        system: str = "", number: Annotated[int, Parameter(query="page", ge=1, default=1)] = 1, notice: str = ""
+        system: FromQuery[str] = "",
+        number: Annotated[int, QueryParameter(name="page", ge=1)] = 1,
+        notice: FromQuery[str] = "",
     ) -> Response[str]:
         lines = sandbox.ledger.lines(system or None)[::-1]
         last = max(1, -(-len(lines) // LINES_PER_PAGE))
