@@ -102,11 +102,10 @@ class Demo:
         postgres = Postgres(binaries, "postgres", self.ports["Postgres"], self.logs / "postgres.log")
         database_url = postgres.url(DATABASE)
         sandbox = self._base_env() | environment.of_sandbox(self.ports, self.folder / "sandbox", database_url)
-        redis_url, portal, *_ = await asyncio.gather(
+        redis_url, portal, _ = await asyncio.gather(
             self._redis(binaries),
-            self._of_world(sandbox),
+            self._world_and_sandbox(sandbox),
             self._postgres(postgres),
-            self._sandbox(sandbox),
         )
         env = sandbox | portal | environment.of_portal(self.ports, database_url, redis_url)
         await self._seed(env)
@@ -140,9 +139,17 @@ class Demo:
         await redis.ready(self.family.add(redis.start))
         return redis.url
 
+    async def _world_and_sandbox(self, env: dict[str, str]) -> dict[str, str]:
+        if (self.folder / "world.json").exists():
+            portal, _ = await asyncio.gather(self._of_world(env), self._sandbox(env))
+            return portal
+        # The first time keys are made: not by two processes at once.
+        portal = await self._of_world(env)
+        await self._sandbox(env)
+        return portal
+
     async def _of_world(self, env: dict[str, str]) -> dict[str, str]:
         """Writes world.json; answers the portal's settings for this sandbox."""
-        # One after the other: the first makes the keys where there are none.
         world = json.loads(await self._output("world", env))
         world["staff"] = environment.STAFF
         (self.folder / "world.json").write_text(json.dumps(world, indent=2, ensure_ascii=False) + "\n")
