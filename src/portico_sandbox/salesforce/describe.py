@@ -7,8 +7,16 @@ from typing import Any
 
 from portico_sandbox.salesforce.schema import COMPOUNDS, TEXTS, Entity, Field
 
-_SOAP_TYPES = {"id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "int": "xsd:int",
-               "double": "xsd:double", "currency": "xsd:double", "date": "xsd:date", "datetime": "xsd:dateTime"}  # fmt: skip
+_SOAP_TYPES = {
+    "id": "tns:ID",
+    "reference": "tns:ID",
+    "boolean": "xsd:boolean",
+    "int": "xsd:int",
+    "double": "xsd:double",
+    "currency": "xsd:double",
+    "date": "xsd:date",
+    "datetime": "xsd:dateTime",
+}
 
 
 def summary(entity: Entity, version: str) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""The Pub/Sub API over gRPC: topics, schemas and streams of change events with credit, replay and keepalives.
+
+Dials of system `pubsub`: `down` (call = RPC name; new calls are refused, open streams end), `slow` (call = RPC name;
+each answer waits), `drop_events` and `duplicate_events` (call = object name; see `events.append`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+
+from portico_sandbox.salesforce import wire
+from portico_sandbox.salesforce.avro_schemas import schema_by_id
+from portico_sandbox.salesforce.keys import ensure_keys
+from portico_sandbox.salesforce.knobs import knob
+from portico_sandbox.salesforce.sessions import session_of
+from portico_sandbox.salesforce.stream import Ended, Stream, open_stream
+from portico_sandbox.salesforce.topics import Topic, topic_named
+from portico_sandbox.sandbox import Sandbox
+
+_PREFIX = "sfdc.platform.eventbus.grpc."
+
+
+async def serve(sandbox: Sandbox) -> None:
+    """Serves until cancelled, on both ports."""
+    server = await start(sandbox)
+    try:
+        await server.wait_for_termination()
+    finally:
+        await server.stop(grace=0.2)
+
+
+async def start(sandbox: Sandbox) -> Any:
+    """A running `grpc.aio.Server` on `settings.pubsub_port` (plaintext) and `settings.pubsub_tls_port`."""
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((_service(sandbox),))
+    keys = ensure_keys(sandbox.settings.folder)
+    pair = (keys.server_key.read_bytes(), keys.server_certificate.read_bytes())
+    credentials = grpc.ssl_server_credentials([pair])
+    for host in ("127.0.0.1", "[::1]"):
+        try:
+            server.add_insecure_port(f"{host}:{sandbox.settings.pubsub_port}")
+            server.add_secure_port(f"{host}:{sandbox.settings.pubsub_tls_port}", credentials)
+        except RuntimeError:
+            if host == "127.0.0.1":  # without IPv6 the other address is simply not there
+                raise
+    await server.start()
+    return server
+
+
+def _service(sandbox: Sandbox) -> Any:
+    def unary(method: Callable[[Sandbox, Any, Any], Awaitable[Any]], request: Any, response: Any) -> Any:
+        async def call(message: Any, context: Any) -> Any:
+            await _enter(sandbox, context, method.__name__)
+            return await method(sandbox, message, context)
+
+        return grpc.unary_unary_rpc_method_handler(call, request.FromString, response.SerializeToString)
+
+    async def subscribe(_requests: Any, context: Any) -> None:
+        await _enter(sandbox, context, "Subscribe")
+        await _subscribe(sandbox, context)
+
+    methods = {
+        "GetTopic": unary(GetTopic, wire.TopicRequest, wire.TopicInfo),
+        "GetSchema": unary(GetSchema, wire.SchemaRequest, wire.SchemaInfo),
+        "Subscribe": grpc.stream_stream_rpc_method_handler(
+            subscribe, wire.FetchRequest.FromString, wire.FetchResponse.SerializeToString
+        ),
+    }
+    return grpc.method_handlers_generic_handler(wire.SERVICE, methods)
+
+
+async def GetTopic(sandbox: Sandbox, request: Any, context: Any) -> Any:
+    topic = await _topic(sandbox, context, request.topic_name)
+    return wire.TopicInfo(
+        topic_name=topic.name,
+        tenant_guid="core/sandbox/portico",
+        can_publish=False,
+        can_subscribe=True,
+        schema_id=topic.schema_id,
+        rpc_id=str(uuid.uuid4()),
+    )
+
+
+async def GetSchema(sandbox: Sandbox, request: Any, context: Any) -> Any:
+    schema = schema_by_id(request.schema_id)
+    if schema is None:
+        await _end(context, Ended("NOT_FOUND", "schema.not.found", f"No schema has the id {request.schema_id}"))
+    return wire.SchemaInfo(schema_json=schema.json, schema_id=schema.id, rpc_id=str(uuid.uuid4()))
+
+
+async def _subscribe(sandbox: Sandbox, context: Any) -> None:
+    first = await context.read()
+    if first is grpc.aio.EOF:
+        return
+    topic = await _topic(sandbox, context, first.topic_name)
+    try:
+        stream = open_stream(sandbox, topic, first)
+    except Ended as ended:
+        await _end(context, ended)
+    sandbox.on_events.append(stream.wake)
+    reader = asyncio.create_task(_read_credit(stream, context))
+    try:
+        await stream.run(lambda response: _send(sandbox, context, response))
+    except Ended as ended:
+        await _end(context, ended)
+    finally:
+        reader.cancel()
+        sandbox.on_events.remove(stream.wake)
+
+
+async def _read_credit(stream: Stream, context: Any) -> None:
+    while (request := await context.read()) is not grpc.aio.EOF:
+        stream.ask_for_more(request)
+    stream.end(None)
+
+
+async def _send(sandbox: Sandbox, context: Any, response: Any) -> None:
+    slow = sandbox.dials.take("pubsub", "Subscribe", "slow")
+    if slow:
+        await asyncio.sleep(slow.seconds)
+    await context.write(response)
+
+
+async def _enter(sandbox: Sandbox, context: Any, call: str) -> None:
+    """Plays the dials and checks the metadata of a call."""
+    if sandbox.dials.take("pubsub", call, "down"):
+        await _end(context, Ended("UNAVAILABLE", "service.unavailable", "The service is not available"))
+    slow = sandbox.dials.take("pubsub", call, "slow") if call != "Subscribe" else None
+    if slow:
+        await asyncio.sleep(slow.seconds)
+    metadata = {key: value for key, value in context.invocation_metadata() or ()}
+    session = session_of(sandbox, metadata.get("accesstoken"))
+    if session is None or metadata.get("tenantid") != session.organization_id or not metadata.get("instanceurl"):
+        await _end(context, Ended("UNAUTHENTICATED", "service.auth.error", "Authentication failed"))
+
+
+async def _topic(sandbox: Sandbox, context: Any, name: str) -> Topic:
+    topic = topic_named(name)
+    if topic is None:
+        status = knob(sandbox, "unknown_topic")
+        await _end(context, Ended(status, "topic.not.found", f"The topic {name} does not exist or is not enabled"))
+    return topic
+
+
+async def _end(context: Any, ended: Ended) -> NoReturn:
+    """Ends a call the vendor's way: the useful code stands in the trailers."""
+    rpc_id = str(uuid.uuid4())
+    trailers = (("error-code", _PREFIX + ended.code), ("rpc-id", rpc_id)) if ended.code else (("rpc-id", rpc_id),)
+    status = getattr(grpc.StatusCode, ended.status)
+    await context.abort(status, f"{ended.message} rpcId: {rpc_id}", trailing_metadata=trailers)
+    raise AssertionError("abort does not return")
