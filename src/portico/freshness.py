@@ -36,8 +36,12 @@ ORDERS = Rule(
     ("salesforce:Order", "salesforce:OrderItem", "own:order", "own:fulfillment"),
     "orders: list and detail",
 )
-INVOICES = Rule("invoices", "user", 90, ("whmcs:invoice", "own:billing", "own:sso_return", "own:fulfillment"), "invoices: list")
-INVOICE = Rule("invoice", "user", 300, ("whmcs:invoice", "own:billing", "own:sso_return", "own:fulfillment"), "invoices: detail")
+INVOICES = Rule(
+    "invoices", "user", 90, ("whmcs:invoice", "own:billing", "own:sso_return", "own:fulfillment"), "invoices: list"
+)
+INVOICE = Rule(
+    "invoice", "user", 300, ("whmcs:invoice", "own:billing", "own:sso_return", "own:fulfillment"), "invoices: detail"
+)
 SUBSCRIPTIONS = Rule(
     "subscriptions", "user", 300, ("whmcs:service", "own:profile", "own:fulfillment"), "services: list"
 )

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sqlalchemy import text
+
 from portico.cache import scope_of
 from portico.customer import WhmcsClientId
 from portico.freshness import Rule, dropped_by
 from portico.identity.mapping import customer_by_client
 from portico.inbox import Event
 from portico.portal import Portal
+
+ACCOUNTS = text("""
+    SELECT order_id, sf_account_id FROM placements WHERE order_id = ANY(:order_ids)
+    UNION SELECT order_id, sf_account_id FROM fulfillments WHERE order_id = ANY(:order_ids)
+""")
 
 INVOICE, SERVICE, CARD, CLIENT = "whmcs:invoice", "whmcs:service", "whmcs:card", "whmcs:client"
 
@@ -76,7 +83,7 @@ async def drops_of(portal: Portal, events: Iterable[Event]) -> Drops:
         if event.source == "whmcs":
             await _of_hook(portal, event, drops)
         else:
-            _of_change(event, drops)
+            await _of_change(portal, event, drops)
     return drops
 
 
@@ -94,12 +101,23 @@ async def _of_hook(portal: Portal, event: Event, drops: Drops) -> None:
         drops.owned.update((rule, scope_of(rule, customer)) for rule in rules)
 
 
-def _of_change(event: Event, drops: Drops) -> None:
-    accounts = event.body.get("account_ids", [])
-    for rule in dropped_by(f"salesforce:{event.kind}"):
+async def _of_change(portal: Portal, event: Event, drops: Drops) -> None:
+    rules = dropped_by(f"salesforce:{event.kind}")
+    if not rules:
+        return
+    accounts = event.body.get("account_ids") or await _accounts_of(portal, event.body.get("order_ids", []))
+    for rule in rules:
         if rule.scope == "shared":
             drops.owned.add((rule, "all"))
         elif accounts:
             drops.owned.update((rule, account_id) for account_id in accounts)
         else:
             drops.whole_kinds.add(rule)
+
+
+async def _accounts_of(portal: Portal, order_ids: list[str]) -> list[str]:
+    """Whose orders these are, where the event does not carry it; empty unless all of them are known to us."""
+    async with portal.db.begin() as tx:
+        rows = (await tx.execute(ACCOUNTS, {"order_ids": order_ids})).mappings()
+        known = {row["order_id"]: row["sf_account_id"] for row in rows}
+    return sorted(set(known.values())) if set(order_ids) == set(known) else []

@@ -226,7 +226,7 @@ async def write_salesforce_ids(run: Run) -> Done:
         await salesforce_orders.update_item(
             run.portal.salesforce,
             item.id,
-            whmcs_service_id=",".join(ids),
+            whmcs_service_id=int(ids[0]) if ids else None,  # the field holds one; quantities above 1 share the marker
             activation_status="Activated",
             iccid=line.facts["iccid"] if line else None,
             line_number=line.facts["account"] if line else None,

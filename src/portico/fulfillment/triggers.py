@@ -19,7 +19,7 @@ from portico.orders import timeline
 from portico.portal import Portal
 from portico.systems.salesforce import orders as salesforce_orders
 from portico.systems.salesforce.orders import Order
-from portico.work import job, periodic, portal
+from portico.work import defer, job, periodic, portal
 
 log = structlog.get_logger()
 
@@ -30,8 +30,11 @@ async def order_changed(portal: Portal, event: Event) -> None:
     """Reaction to a change of Order or OrderItem: approved orders begin, waiting ones look again."""
     if event.body.get("own"):
         return  # the echo of our own status writes
-    for order_id in event.body.get("order_ids", []):
+    order_ids = event.body.get("order_ids", [])
+    for order_id in order_ids:
         await consider(portal, order_id)
+    if not order_ids:  # a gap, an overflow, an event that could not be read: look at all of them
+        await poll(portal)
 
 
 async def consider(portal: Portal, order_id: str) -> None:
@@ -70,8 +73,13 @@ async def payment_method_changed(portal: Portal, account_id: SfAccountId) -> Non
 
 
 @job("orders")
-async def consider_order(order_id: str) -> None:
-    await consider(portal(), order_id)
+async def poll_once() -> None:
+    await poll(portal())
+
+
+async def defer_poll(tx: AsyncConnection) -> None:
+    """The listener has no position to resume from: what it has not heard is looked for."""
+    await defer(tx, poll_once, lock="poll")
 
 
 @periodic("*/10 * * * * *", queue="orders")
