@@ -30,10 +30,10 @@ class PortalSettings(BaseSettings):
     """Private port of /metrics on loopback; 0 = none."""
     name: str = "Portico Telecom"
     """The provider's name as customers read it."""
-    accent: str = Field("#0b6e99", pattern=r"^#[0-9a-fA-F]{6}$")
+    accent: str = Field(default="#0b6e99", pattern=r"^#[0-9a-fA-F]{6}$")
     """The one accent color of the pages."""
     support_email: str = "help@portico.example"
-    currency: str = Field("JPY", pattern=r"^[A-Z]{3}$")
+    currency: str = Field(default="JPY", pattern=r"^[A-Z]{3}$")
     tax_rate: Decimal = Decimal("0.10")
     """Catalog prices are net; this rate is added and shown as such."""
     timezone: str = "Asia/Tokyo"
@@ -112,7 +112,7 @@ class WhmcsSettings(BaseSettings):
     """Comma-separated `whsec_…`; two at a time while rotating. None = the hook door stays closed."""
     gateway: str = "stripe"
     """System name of the payment gateway that new orders are placed with."""
-    currency: str = Field("JPY", pattern=r"^[A-Z]{3}$")
+    currency: str = Field(default="JPY", pattern=r"^[A-Z]{3}$")
     """Of amounts in answers that name none (services, orders, a single invoice)."""
     timezone: str = "Asia/Tokyo"
     country: str = "JP"

@@ -15,6 +15,7 @@ class RawServer:
     port: int = 0
     heads: list[bytes] = field(default_factory=list)
     """The head of every request that arrived, in order."""
+    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -35,7 +36,7 @@ async def raw_server(*scripts: Script) -> AsyncIterator[RawServer]:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 seen.heads.append(head)
-                await reader.readexactly(_length(head))
+                seen.bodies.append(await reader.readexactly(_length(head)))
                 await scripts[min(len(seen.heads), len(scripts)) - 1](reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -115,7 +115,8 @@ def as_money(row: Mapping[str, Any], key: str, currency: str) -> Money:
     Two decimals come for every currency: they are cut to the currency's own where nothing is lost.
     """
     value = row.get(key)
-    text = "" if isinstance(value, bool) else str(value if value is not None else "").strip()
+    # Whole numbers and text; a float can't come out of our JSON reader and would be inexact.
+    text = str(value).strip() if isinstance(value, str | int | Decimal) else ""
     if not _AMOUNT.fullmatch(text):
         raise SystemSurprised("whmcs", f"{key} is no amount")
     exact = Money(Decimal(text), currency)

@@ -1,0 +1,1 @@
+"""The whmcs package, over real sockets."""
