@@ -47,7 +47,8 @@ class Account:
     whmcs_client_id: WhmcsClientId | None
     eligibility: frozenset[str]
     """Names of what it may order."""
-    internet_eligibility: str | None
+    internet_eligibility: str
+    """The org's word, such as `Eligible`; empty where it holds none."""
 
 
 async def find_account_by_number(sf: Salesforce, number: str) -> Account | None:
@@ -130,7 +131,7 @@ def _account(sf: Salesforce, row: Row) -> Account:
         portal_status=row.as_type_or_none(fields.account_portal_status, PortalStatus) or PortalStatus.NOT_INVITED,
         whmcs_client_id=None if client_id is None else WhmcsClientId(client_id),
         eligibility=row.choices(fields.account_eligibility),
-        internet_eligibility=row.text_or_none(fields.account_internet_eligibility),
+        internet_eligibility=row.text_or_none(fields.account_internet_eligibility) or "",
     )
 
 

@@ -66,8 +66,9 @@ class Product:
     display_order: int
     sim_kind: SimKind | None
     freebit_plan_code: str | None
-    requires_sku: str | None
-    excludes_sku: str | None
+    requires_sku: str
+    """Ordered along with it; empty where nothing is. The same for `excludes_sku`."""
+    excludes_sku: str
     eligibility: frozenset[str]
     """An account needs one of these; empty: everybody."""
     orderable: bool
@@ -78,7 +79,8 @@ class Availability:
     """The volatile part of a product."""
 
     available: bool
-    promotion: str | None
+    promotion: str
+    """Empty where there is none."""
 
 
 async def get_pricebook_products(sf: Salesforce, currency: str) -> list[Product]:
@@ -100,7 +102,7 @@ async def get_availability(sf: Salesforce) -> dict[str, Availability]:
     available, promotion = _of_product(fields.product_available), _of_product(fields.product_promotion)
     rows = await _entries(sf, names("Id", _SKU, available, promotion), "query availability")
     return {
-        row.text(_SKU): Availability(row.flag(available), row.text_or_none(promotion))
+        row.text(_SKU): Availability(row.flag(available), row.text_or_none(promotion) or "")
         for row in rows
         if row.text_or_none(_SKU)
     }
@@ -157,8 +159,8 @@ def _product(sf: Salesforce, row: Row, currency: str) -> Product:
         display_order=row.whole_or_none(_of_product(fields.product_display_order)) or 0,
         sim_kind=row.as_type_or_none(_of_product(fields.product_sim_kind), SimKind),
         freebit_plan_code=row.text_or_none(_of_product(fields.product_freebit_plan_code)),
-        requires_sku=row.text_or_none(_of_product(fields.product_requires_sku)),
-        excludes_sku=row.text_or_none(_of_product(fields.product_excludes_sku)),
+        requires_sku=row.text_or_none(_of_product(fields.product_requires_sku)) or "",
+        excludes_sku=row.text_or_none(_of_product(fields.product_excludes_sku)) or "",
         eligibility=row.choices(_of_product(fields.product_eligibility)),
         orderable=row.flag(_of_product(fields.product_orderable)),
     )

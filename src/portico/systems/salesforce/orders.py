@@ -1,23 +1,36 @@
-"""Orders as Salesforce holds them: reads of a customer's orders and of those that wait for fulfillment."""
+"""Orders: a customer's, those that wait for fulfillment, creating one whole, telling how its fulfillment goes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from enum import StrEnum
+from datetime import UTC, datetime
+from typing import Any
 
 from portico.customer import SfAccountId
-from portico.errors import NotFound, SystemSurprised
-from portico.money import Money
-from portico.systems.salesforce.catalog import BillingCycle, ItemClass, SimKind
-from portico.systems.salesforce.client import Salesforce
-from portico.systems.salesforce.errors import SYSTEM
+from portico.errors import NotFound, SystemRefused, SystemSurprised
+from portico.systems.salesforce.client import Part, Salesforce
+from portico.systems.salesforce.errors import SYSTEM, OrderExists
+from portico.systems.salesforce.exact_json import encode
+from portico.systems.salesforce.order_rows import item_fields, order_fields, order_in
+from portico.systems.salesforce.order_types import (
+    FulfillmentStatus,
+    NewOrder,
+    NewOrderItem,
+    Order,
+    OrderItem,
+    ShippingAddress,
+)
 from portico.systems.salesforce.rows import Row
-from portico.systems.salesforce.sf_id import SfItemId, SfOrderId
+from portico.systems.salesforce.sf_id import SfItemId, SfOrderId, normalized
 from portico.systems.salesforce.sf_id import account_id as checked_account
+from portico.systems.salesforce.sf_id import item_id as checked_item
 from portico.systems.salesforce.sf_id import order_id as checked_order
-from portico.systems.salesforce.soql import Names, names, soql
+from portico.systems.salesforce.soql import names, soql
+
+__all__ = [
+    "FulfillmentStatus", "NewOrder", "NewOrderItem", "Order", "OrderExists", "OrderItem", "ShippingAddress",
+    "create_order", "find_orders_by_marker", "find_orders_to_fulfill", "get_order", "get_order_to_fulfill",
+    "get_orders", "update_fulfillment", "update_item",
+]  # fmt: skip
 
 ORDERS_OF_ACCOUNT = """
 SELECT {fields}, (SELECT {item_fields} FROM OrderItems ORDER BY OrderItemNumber) FROM Order
@@ -40,70 +53,12 @@ AND LastModifiedDate >= {since} ORDER BY LastModifiedDate
 """.strip()
 
 
-class FulfillmentStatus(StrEnum):
-    PENDING = "Pending"
-    IN_PROGRESS = "In Progress"
-    ON_HOLD = "On Hold"
-    COMPLETED = "Completed"
-    FAILED = "Failed"
+ROWS_OF_A_COLLECTION = 200
+MOST_ITEMS = 5 * ROWS_OF_A_COLLECTION
+"""A composite call may hold five collections."""
 
-
-@dataclass(frozen=True)
-class ShippingAddress:
-    street: str
-    city: str
-    state: str
-    postal_code: str
-    country: str
-
-
-@dataclass(frozen=True)
-class OrderItem:
-    id: SfItemId
-    sku: str
-    product_name: str
-    item_class: ItemClass
-    billing_cycle: BillingCycle
-    sim_kind: SimKind | None
-    freebit_plan_code: str | None
-    whmcs_product_id: int | None
-    quantity: int
-    unit_price: Money
-    """Net."""
-    portal_item_id: str | None
-    eid: str | None
-    iccid: str | None
-    line_number: str | None
-    """The phone number, where the item is a line."""
-    whmcs_service_id: int | None
-    activation_status: str | None
-
-
-@dataclass(frozen=True)
-class Order:
-    id: SfOrderId
-    number: str
-    account_id: SfAccountId
-    status: str
-    """The org's own word, `Pending Review` or `Approved` for instance."""
-    status_code: str
-    """`Draft` or `Activated`."""
-    effective_date: date
-    created_at: datetime
-    total: Money
-    fulfillment_status: FulfillmentStatus | None
-    error_code: str | None
-    error_message: str | None
-    whmcs_order_id: int | None
-    portal_id: str | None
-    """The marker of the portal's own orders."""
-    shipping_address: ShippingAddress
-    address_changed: bool
-    items: tuple[OrderItem, ...]
-
-    @property
-    def is_approved(self) -> bool:
-        return self.status_code == "Activated"
+_LONGEST_CODE = 80
+_LONGEST_MESSAGE = 255
 
 
 async def get_orders(sf: Salesforce, account_id: SfAccountId) -> list[Order]:
@@ -123,11 +78,16 @@ async def get_order(sf: Salesforce, account_id: SfAccountId, order_id: str) -> O
 
 
 async def get_order_to_fulfill(sf: Salesforce, order_id: str) -> Order:
-    """Any account's order, for fulfillment only. Raises NotFound where there is none."""
+    """Any account's order, for fulfillment only. Raises NotFound where there is none, SystemSurprised where an item
+    lacks what decides how it is billed: a guess would become an invoice.
+    """
     rows = await _query(sf, ORDER, "query Order", order=checked_order(order_id))
     if not rows:
         raise NotFound("no such order")
-    return await _order(sf, rows[0])
+    order = await order_in(sf, rows[0])
+    if any(item.billing_cycle is None for item in order.items):
+        raise SystemSurprised(SYSTEM, "an item without a known billing cycle")
+    return order
 
 
 async def find_orders_by_marker(sf: Salesforce, marker: str) -> list[SfOrderId]:
@@ -144,106 +104,140 @@ async def find_orders_to_fulfill(sf: Salesforce, changed_since: datetime) -> lis
     statement = soql(
         ORDERS_TO_FULFILL,
         status=names(sf.fields.order_fulfillment_status),
-        pending=FulfillmentStatus.PENDING.value,
+        pending="Pending",
         since=changed_since,
     )
     return [SfOrderId(row.id()) for row in await sf.query(statement, name="query orders to fulfill")]
 
 
+async def create_order(sf: Salesforce, new_order: NewOrder) -> SfOrderId:
+    """Creates the order with all its items, or nothing, in one call.
+
+    Raises OrderExists where the marker is taken: look it up and adopt it. SystemRefused is a definite "no" and
+    nothing was created. SystemDown(sent=True) and SystemSurprised mean that nobody knows; never call again before
+    `find_orders_by_marker` was asked.
+    """
+    if not 0 < len(new_order.items) <= MOST_ITEMS:
+        raise ValueError(f"an order has 1 to {MOST_ITEMS} items")
+    order = Part("order", "POST", "/sobjects/Order", _order_body(sf, new_order))
+    try:
+        bodies = await sf.composite([order, *_item_parts(sf, new_order)], name="create Order")
+    except SystemRefused as refused:
+        if not _is_our_marker(sf, refused):
+            raise
+        raise OrderExists(SYSTEM, refused.vendor_code, refused.vendor_message) from None
+    return _created_id(bodies["order"])
+
+
+async def update_fulfillment(
+    sf: Salesforce,
+    order_id: str,
+    *,
+    status: FulfillmentStatus,
+    error_code: str | None,
+    error_message: str | None,
+    updated_at: datetime,
+    whmcs_order_id: str | None = None,
+) -> None:
+    """Tells staff how it goes. No error code clears what stood there. Repeating does no harm.
+
+    Never together with the order's own Status: Salesforce refuses other fields beside an activation.
+    """
+    fields = sf.fields
+    values = {
+        fields.order_fulfillment_status: status,
+        fields.order_error_code: (error_code or "")[:_LONGEST_CODE] or None,
+        fields.order_error_message: (error_message or "")[:_LONGEST_MESSAGE] or None,
+        fields.order_updated_at: updated_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    if whmcs_order_id is not None:
+        values[fields.order_whmcs_order_id] = whmcs_order_id
+    await sf.update("Order", checked_order(order_id), values, name="update Order")
+
+
+async def update_item(
+    sf: Salesforce,
+    item_id: SfItemId,
+    *,
+    whmcs_service_id: str | None = None,
+    line_number: str | None = None,
+    eid: str | None = None,
+    iccid: str | None = None,
+    activation_status: str | None = None,
+) -> None:
+    """Writes what became of an item; what is None stays as it is. Repeating does no harm."""
+    fields = sf.fields
+    values = {
+        fields.item_whmcs_service_id: whmcs_service_id,
+        fields.item_line_number: line_number,
+        fields.item_eid: eid,
+        fields.item_iccid: iccid,
+        fields.item_activation_status: activation_status,
+    }
+    told = {field: value for field, value in values.items() if value is not None}
+    if told:
+        await sf.update("OrderItem", checked_item(item_id), told, name="update OrderItem")
+
+
 async def _query(sf: Salesforce, statement: str, name: str, **values: str) -> list[Row]:
-    filled = soql(statement, fields=_order_fields(sf), item_fields=_item_fields(sf), **values)
+    filled = soql(statement, fields=order_fields(sf), item_fields=item_fields(sf), **values)
     return await sf.query(filled, name=name)
 
 
-def _order_fields(sf: Salesforce) -> Names:
-    standard = ("Id", "OrderNumber", "AccountId", "Status", "StatusCode", "EffectiveDate", "CreatedDate", "TotalAmount")
-    address = ("ShippingStreet", "ShippingCity", "ShippingState", "ShippingPostalCode", "ShippingCountry")
-    fields = sf.fields
-    ours = (
-        fields.order_portal_id,
-        fields.order_address_changed,
-        fields.order_fulfillment_status,
-        fields.order_error_code,
-        fields.order_error_message,
-        fields.order_whmcs_order_id,
-    )
-    return names(*standard, *address, *ours)
-
-
-def _item_fields(sf: Salesforce) -> Names:
-    fields = sf.fields
-    of_product = (
-        "StockKeepingUnit",
-        "Name",
-        fields.product_item_class,
-        fields.product_billing_cycle,
-        fields.product_sim_kind,
-        fields.product_freebit_plan_code,
-        fields.product_whmcs_product_id,
-    )
-    ours = (
-        fields.item_portal_id,
-        fields.item_eid,
-        fields.item_iccid,
-        fields.item_line_number,
-        fields.item_whmcs_service_id,
-        fields.item_activation_status,
-    )
-    return names("Id", "Quantity", "UnitPrice", *(f"Product2.{field}" for field in of_product), *ours)
-
-
 async def _owned_order(sf: Salesforce, row: Row, account: SfAccountId) -> Order:
-    order = await _order(sf, row)
+    order = await order_in(sf, row)
     if order.account_id != account:
         raise NotFound("order of another account")
     return order
 
 
-async def _order(sf: Salesforce, row: Row) -> Order:
-    fields = sf.fields
-    items = await sf.children(row, "OrderItems", name="query OrderItem")
-    return Order(
-        id=SfOrderId(row.id()),
-        number=row.text("OrderNumber"),
-        account_id=SfAccountId(row.id("AccountId")),
-        status=row.text("Status"),
-        status_code=row.text("StatusCode"),
-        effective_date=row.day("EffectiveDate"),
-        created_at=row.moment("CreatedDate"),
-        total=Money(row.number_or_none("TotalAmount") or Decimal(0), sf.currency),
-        fulfillment_status=row.as_type_or_none(fields.order_fulfillment_status, FulfillmentStatus),
-        error_code=row.text_or_none(fields.order_error_code),
-        error_message=row.text_or_none(fields.order_error_message),
-        whmcs_order_id=row.whole_or_none(fields.order_whmcs_order_id),
-        portal_id=row.text_or_none(fields.order_portal_id),
-        shipping_address=_address(row),
-        address_changed=row.flag(fields.order_address_changed),
-        items=tuple(_item(sf, item) for item in items),
-    )
+def _order_body(sf: Salesforce, new: NewOrder) -> dict[str, Any]:
+    address = new.shipping_address
+    return {
+        "AccountId": checked_account(new.account_id),
+        "EffectiveDate": new.effective_date.isoformat(),
+        "Status": sf.settings.order_status_pending,
+        "Pricebook2Id": normalized(sf.settings.pricebook_id),
+        "ShippingStreet": address.street,
+        "ShippingCity": address.city,
+        "ShippingState": address.state,
+        "ShippingPostalCode": address.postal_code,
+        "ShippingCountry": address.country,
+        sf.fields.order_portal_id: new.marker,
+        sf.fields.order_address_changed: new.address_changed,
+    }
 
 
-def _address(row: Row) -> ShippingAddress:
-    parts = ("Street", "City", "State", "PostalCode", "Country")
-    return ShippingAddress(*(row.text_or_none(f"Shipping{part}") or "" for part in parts))
+def _item_parts(sf: Salesforce, new: NewOrder) -> list[Part]:
+    starts = range(0, len(new.items), ROWS_OF_A_COLLECTION)
+    return [_collection(sf, start, new.items[start : start + ROWS_OF_A_COLLECTION]) for start in starts]
 
 
-def _item(sf: Salesforce, row: Row) -> OrderItem:
-    fields = sf.fields
-    return OrderItem(
-        id=SfItemId(row.id()),
-        sku=row.text("Product2.StockKeepingUnit"),
-        product_name=row.text("Product2.Name"),
-        item_class=row.as_type(f"Product2.{fields.product_item_class}", ItemClass),
-        billing_cycle=row.as_type(f"Product2.{fields.product_billing_cycle}", BillingCycle),
-        sim_kind=row.as_type_or_none(f"Product2.{fields.product_sim_kind}", SimKind),
-        freebit_plan_code=row.text_or_none(f"Product2.{fields.product_freebit_plan_code}"),
-        whmcs_product_id=row.whole_or_none(f"Product2.{fields.product_whmcs_product_id}"),
-        quantity=row.whole("Quantity"),
-        unit_price=Money(row.number("UnitPrice"), sf.currency),
-        portal_item_id=row.text_or_none(fields.item_portal_id),
-        eid=row.text_or_none(fields.item_eid),
-        iccid=row.text_or_none(fields.item_iccid),
-        line_number=row.text_or_none(fields.item_line_number),
-        whmcs_service_id=row.whole_or_none(fields.item_whmcs_service_id),
-        activation_status=row.text_or_none(fields.item_activation_status),
-    )
+def _collection(sf: Salesforce, start: int, items: tuple[NewOrderItem, ...]) -> Part:
+    records = [_item_body(sf, item) for item in items]
+    return Part(f"items_{start}", "POST", "/composite/sobjects", {"allOrNone": True, "records": records})
+
+
+def _item_body(sf: Salesforce, item: NewOrderItem) -> dict[str, Any]:
+    body = {
+        "attributes": {"type": "OrderItem"},
+        "OrderId": "@{order.id}",
+        "PricebookEntryId": normalized(item.entry_id),
+        "Quantity": item.quantity,
+        "UnitPrice": item.unit_price,
+        sf.fields.item_portal_id: item.portal_item_id,
+    }
+    return body if item.eid is None else {**body, sf.fields.item_eid: item.eid}
+
+
+def _is_our_marker(sf: Salesforce, refused: SystemRefused) -> bool:
+    """Salesforce does not always name the field (`<unknown>`); the only other unique one is the items' id of ours."""
+    codes = refused.facts.get("codes")
+    return codes == ["DUPLICATE_VALUE"] and sf.fields.item_portal_id not in refused.vendor_message
+
+
+def _created_id(body: Any) -> SfOrderId:
+    try:
+        return SfOrderId(normalized(body["id"]))
+    except (TypeError, KeyError, ValueError) as error:
+        raise SystemSurprised(SYSTEM, "created order without id", body=encode(body)) from error

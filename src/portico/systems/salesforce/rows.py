@@ -87,6 +87,13 @@ class Row:
     def as_type_or_none(self, field: str, kind: Callable[[str], Value]) -> Value | None:
         return None if self.text_or_none(field) is None else self.as_type(field, kind)
 
+    def known_or_none(self, field: str, kind: Callable[[str], Value]) -> Value | None:
+        """Like `as_type_or_none`, but a word that we don't know counts as none."""
+        try:
+            return self.as_type_or_none(field, kind)
+        except SystemSurprised:
+            return None
+
     def page(self, relationship: str) -> Mapping[str, Any] | None:
         """The raw answer of a child subquery; Salesforce says null where there are no children."""
         value = self._get(relationship)
