@@ -21,7 +21,13 @@ ALL = text("SELECT id, at, actor, action, object, facts, previous_hash, hash FRO
 
 
 async def record(
-    tx: AsyncConnection, now: datetime, *, actor: str, action: str, object: str, **facts: Any  # noqa: A002
+    tx: AsyncConnection,
+    now: datetime,
+    *,
+    actor: str,
+    action: str,
+    object: str,  # noqa: A002 - the column's name
+    **facts: Any,
 ) -> None:
     """Appends a row in the caller's transaction: who did what to which thing. Ids only, never secrets.
 

@@ -19,7 +19,9 @@ _HYPHENS = re.compile("[\u2010-\u2015\u2212\u30fc\u2500\u2501\ufe58\ufe63\uff0d\
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\ufeff]")
 
 EMAIL_WRONG = _m("Enter a whole e-mail address, like name@example.com.")
-NUMBER_MISSING = _m("Enter your customer number. You find it on your contract letter; contact support if you have none.")
+NUMBER_MISSING = _m(
+    "Enter your customer number. You find it on your contract letter; contact support if you have none."
+)
 PASSWORD_MISSING = _m("Choose a password.")
 FIRST_NAME_MISSING = _m("Enter your first name.")
 LAST_NAME_MISSING = _m("Enter your last name.")

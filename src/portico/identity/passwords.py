@@ -23,9 +23,7 @@ MOST_WAITING = 40
 """At some 20 ms each: whoever gets in is answered within half a second."""
 LONGEST = 256
 
-_NOBODYS = (
-    "$argon2id$v=19$m=19456,t=2,p=1$sSDgG3TUNhx4FiE81Q4o3A$va26HPk+XaN7vRZ3mTUb0NjHuuzlhr3K4jqZGPUXeHo"  # noqa: S105
-)
+_NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$sSDgG3TUNhx4FiE81Q4o3A$va26HPk+XaN7vRZ3mTUb0NjHuuzlhr3K4jqZGPUXeHo"
 """Compared with where there is no account, so that the answer takes as long."""
 
 TOO_SHORT = _m("Please use at least %(least)d characters.")
@@ -34,16 +32,95 @@ YOUR_OWN_NAME = _m("Please do not use your name or e-mail address as the passwor
 TOO_COMMON = _m("This password is one of the most used ones. Please choose another.")
 
 COMMON = frozenset(
-    "1234567890 12345678901 123456789012 0123456789 0987654321 9876543210 1234512345 1111111111 password12 password123"
-    " password1234 password12345 passwordpassword password01 password1! passw0rd123 p@ssw0rd123 mypassword qwertyuiop"
-    " qwertyuiop123 qwerty1234 qwerty12345 qwerty123456 qwertyqwerty 1qaz2wsx3edc 1q2w3e4r5t 1q2w3e4r5t6y q1w2e3r4t5"
-    " q1w2e3r4t5y6 asdfghjkl1 asdfghjkl123 asdfasdfasdf zxcvbnm123 abcdefghij abcdefghijk abcdef123456 abcd123456"
-    " abc1234567 abc123456789 abc123abc123 iloveyou12 iloveyou123 iloveyou1234 letmein123 letmein1234 welcome123"
-    " welcome1234 welcome12345 admin12345 admin123456 administrator adminadmin changeme123 changemenow sunshine123"
-    " football123 baseball123 superman123 princess123 dragon12345 monkey12345 charlie123 michael123 liverpool123"
-    " manchester computer123 internet123 samsung123 pokemon123 trustno1trustno1 sakura1234 sakurasakura arigatou123"
-    " konnichiwa nihongo123 aiueo12345 kakikukeko password2024 password2025 password2026 1qazxsw23edc qazwsxedcrfv"
-    " qazwsx123456 zaq12wsxcde3 1qaz@wsx3edc portico123 porticoportico".split()
+    [
+        "1234567890",
+        "12345678901",
+        "123456789012",
+        "0123456789",
+        "0987654321",
+        "9876543210",
+        "1234512345",
+        "1111111111",
+        "password12",
+        "password123",
+        "password1234",
+        "password12345",
+        "passwordpassword",
+        "password01",
+        "password1!",
+        "passw0rd123",
+        "p@ssw0rd123",
+        "mypassword",
+        "qwertyuiop",
+        "qwertyuiop123",
+        "qwerty1234",
+        "qwerty12345",
+        "qwerty123456",
+        "qwertyqwerty",
+        "1qaz2wsx3edc",
+        "1q2w3e4r5t",
+        "1q2w3e4r5t6y",
+        "q1w2e3r4t5",
+        "q1w2e3r4t5y6",
+        "asdfghjkl1",
+        "asdfghjkl123",
+        "asdfasdfasdf",
+        "zxcvbnm123",
+        "abcdefghij",
+        "abcdefghijk",
+        "abcdef123456",
+        "abcd123456",
+        "abc1234567",
+        "abc123456789",
+        "abc123abc123",
+        "iloveyou12",
+        "iloveyou123",
+        "iloveyou1234",
+        "letmein123",
+        "letmein1234",
+        "welcome123",
+        "welcome1234",
+        "welcome12345",
+        "admin12345",
+        "admin123456",
+        "administrator",
+        "adminadmin",
+        "changeme123",
+        "changemenow",
+        "sunshine123",
+        "football123",
+        "baseball123",
+        "superman123",
+        "princess123",
+        "dragon12345",
+        "monkey12345",
+        "charlie123",
+        "michael123",
+        "liverpool123",
+        "manchester",
+        "computer123",
+        "internet123",
+        "samsung123",
+        "pokemon123",
+        "trustno1trustno1",
+        "sakura1234",
+        "sakurasakura",
+        "arigatou123",
+        "konnichiwa",
+        "nihongo123",
+        "aiueo12345",
+        "kakikukeko",
+        "password2024",
+        "password2025",
+        "password2026",
+        "1qazxsw23edc",
+        "qazwsxedcrfv",
+        "qazwsx123456",
+        "zaq12wsxcde3",
+        "1qaz@wsx3edc",
+        "portico123",
+        "porticoportico",
+    ]
 )
 
 

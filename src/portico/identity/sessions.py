@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import structlog
 from litestar import Request
 from litestar.datastructures import Cookie, State
+from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import text
@@ -150,7 +151,7 @@ class SessionMiddleware(ASGIMiddleware):
     """Sets `scope["user"]` (request.user) to the Person or None. Wants `use_sessions` to have been called."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        scope["user"] = await _person_in(scope) if scope["type"] == "http" else None
+        scope["user"] = await _person_in(Request(scope)) if scope["type"] == ScopeType.HTTP else None
         await next_app(scope, receive, send)
 
 
@@ -235,15 +236,14 @@ async def forget_sessions(timestamp: int) -> None:
         await tx.execute(FORGET, {"now": now, "idle": idle})
 
 
-async def _person_in(scope: Scope) -> Person | None:
-    request: Request[Any, Any, Any] = Request(scope)
-    if scope["route_handler"].opt.get("access") in ("hook", "operations") or scope["path"].startswith("/static/"):
+async def _person_in(request: Request[Any, Any, Any]) -> Person | None:
+    if request.route_handler.opt.get("access") in ("hook", "operations") or request.url.path.startswith("/static/"):
         return None
     sessions: Sessions = request.app.state.sessions
     token = token_of(request.app.state.portal.settings, request.cookies)
     if token is None:
         return None
-    return await sessions.person(token, must_read=scope["method"] not in _SAFE_METHODS)
+    return await sessions.person(token, must_read=request.method not in _SAFE_METHODS)
 
 
 def _person(row: Any) -> Person | None:
