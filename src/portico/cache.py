@@ -287,7 +287,7 @@ def cached(
         function: Callable[Concatenate[Any, P], Awaitable[T]],
     ) -> Callable[Concatenate[Any, P], Awaitable[Copy[T]]]:
         @functools.wraps(function)
-        async def read(portal: HasCache, *args: P.args, **kwargs: P.kwargs) -> Copy[T]:
+        async def read(portal: HasCache, /, *args: P.args, **kwargs: P.kwargs) -> Copy[T]:
             scope_id, owner, rest = _scope(rule, args)
             arguments = "|".join(_checked(str(value)) for value in (*rest, *kwargs.values()))
             shape = _shape(function)

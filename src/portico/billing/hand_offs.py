@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from portico.billing.invoices import whmcs_invoices
 from portico.customer import Customer
 from portico.identity.audit import record
 from portico.portal import Portal
+from portico.systems.whmcs import invoices as whmcs_invoices
 from portico.systems.whmcs.sso import SSO_SECONDS, Destination, OneInvoice, create_sso_token
 
 

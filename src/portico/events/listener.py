@@ -158,9 +158,9 @@ async def _note_problem(portal: Portal, term: Term, problem: str) -> None:
 @contextlib.asynccontextmanager
 async def _leadership(url: str, stopping: asyncio.Event) -> AsyncIterator[psycopg.AsyncConnection[Any] | None]:
     """The connection that holds the lock, or None when told to stop before it was free."""
-    options: dict[str, Any] = {"autocommit": True, "connect_timeout": 3}
-    keepalives = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5000}
-    async with await psycopg.AsyncConnection.connect(url, **options, **keepalives) as connection:
+    options: dict[str, Any] = {"autocommit": True, "connect_timeout": 3, "tcp_user_timeout": 5000}
+    options |= {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3}
+    async with await psycopg.AsyncConnection.connect(url, **options) as connection:
         while not stopping.is_set():
             row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,))).fetchone()
             if row and row[0]:

@@ -70,7 +70,7 @@ def step(
         function: Callable[Concatenate[Run, P], Awaitable[Done]],
     ) -> Callable[Concatenate[Run, P], Awaitable[None]]:
         @functools.wraps(function)
-        async def once(run: Run, *args: P.args, **kwargs: P.kwargs) -> None:
+        async def once(run: Run, /, *args: P.args, **kwargs: P.kwargs) -> None:
             key = ":".join([name, *(item.id for item in args if isinstance(item, OrderItem))])
             before = run.journal.get(key)
             if before is not None and before.state == "done":
@@ -80,7 +80,7 @@ def step(
             try:
                 done = await function(run, *args, **kwargs)
             except Stopped as stop:
-                state = "stopped" if stop.outcome.state == "parked" else "waiting"
+                state: timeline.StepState = "stopped" if stop.outcome.state == "parked" else "waiting"
                 await _note(run, key, state, actor, done=_why(stop), reason_code=stop.outcome.code)
                 raise
             await _note(run, key, "done", actor, done=done)
@@ -166,19 +166,19 @@ async def request_esim(run: Run, item: OrderItem) -> Done:
     """PA05-41 with the EID; the phone number is the marker (numbered mode), or the EID itself (unnumbered)."""
     freebit = run.portal.freebit
     numbered = run.portal.settings.freebit.esim_mode == "numbered"
-    _check_esim(item, numbered=numbered)
+    eid, plan_code = _checked_esim(item, numbered=numbered)
     account = item.line_number if numbered else None
 
     async def create(_: str) -> str:
-        await freebit_lines.activate_esim(freebit, eid=item.eid, plan_code=item.freebit_plan_code, account=account)
-        return account or f"eid:{item.eid}"
+        await freebit_lines.activate_esim(freebit, eid=eid, plan_code=plan_code, account=account)
+        return account or f"eid:{eid}"
 
     async def look_up(_: str) -> list[str]:
         found = await _lines_with(run, item, account)
         return [line.account for line in found]
 
     creation = await _create(run, "esim_activation", item.id, {"account": account}, Recipe(create, look_up), _SIM)
-    return Done(remote_id=creation.remote_id, sent=(item.eid, item.freebit_plan_code, account))
+    return Done(remote_id=creation.remote_id, sent=(eid, plan_code, account))
 
 
 @step("line", actor="freebit")
@@ -226,7 +226,7 @@ async def write_salesforce_ids(run: Run) -> Done:
         await salesforce_orders.update_item(
             run.portal.salesforce,
             item.id,
-            whmcs_service_id=int(ids[0]) if ids else None,  # the field holds one; quantities above 1 share the marker
+            whmcs_service_id=",".join(ids),
             activation_status="Activated",
             iccid=line.facts["iccid"] if line else None,
             line_number=line.facts["account"] if line else None,
@@ -300,13 +300,15 @@ def _line_details(item: OrderItem, line: Step) -> dict[str, str]:
     return {"line_number": line.facts["account"], "eid": item.eid or "", "iccid": line.facts["iccid"]}
 
 
-def _check_esim(item: OrderItem, *, numbered: bool) -> None:
+def _checked_esim(item: OrderItem, *, numbered: bool) -> tuple[str, str]:
+    """EID and plan code, once all is there that Freebit needs."""
     if not item.eid or len(item.eid) != 32 or not item.eid.isdigit():
         raise Stopped(outcomes.EID_MISSING, item.sku)
     if not item.freebit_plan_code:
         raise Stopped(outcomes.PRODUCT_NOT_MAPPED, item.sku)
     if numbered and not item.line_number:
         raise Stopped(outcomes.LINE_NUMBER_MISSING)
+    return item.eid, item.freebit_plan_code
 
 
 async def _lines_with(run: Run, item: OrderItem, account: str | None) -> list[freebit_lines.Line]:

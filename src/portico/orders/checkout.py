@@ -32,7 +32,8 @@ from portico.errors import (
     StillRunning,
     SystemDown,
 )
-from portico.identity.mapping import customer_of, person_of
+from portico.identity.contacts import contact_of
+from portico.identity.mapping import customer_of
 from portico.orders import timeline
 from portico.orders.cart import CartLine, PricedCart, empty_cart, price, read_cart
 from portico.portal import Portal
@@ -281,17 +282,17 @@ async def _placed(portal: Portal, customer: Customer, placement: Placement, crea
 
 
 async def _confirm_by_mail(tx: AsyncConnection, portal: Portal, customer: Customer, order_id: str) -> None:
-    person = await person_of(tx, customer.user_id)
-    if person is None:
+    contact = await contact_of(tx, customer.user_id)
+    if contact is None:
         return
     await post(
         portal,
         tx,
         key=f"order-placed:{order_id}",
-        to=person.email,
+        to=contact.email,
         template="orders/placed.txt",
-        language=person.language,
-        name=person.display_name,
+        language=contact.language,
+        name=contact.display_name,
         order_url=f"{portal.settings.portal.url}/orders/{order_id}",
     )
 
