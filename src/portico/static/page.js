@@ -11,10 +11,8 @@ function announce(words) {
 }
 
 function focusWhatMatters() {
-  const summary = document.getElementById("error-summary");
-  if (summary) summary.focus();
   const said = document.querySelector("[data-announce]");
-  if (!said || summary) return;
+  if (!said || document.querySelector("[autofocus]")) return;
   document.querySelector("main h1")?.focus();
   announce(said.textContent.trim());
 }

@@ -19,6 +19,7 @@ CART = "cart-count"
 _FLASH = "flash"
 _LONGEST_VALUE = 80
 _LONGEST_COOKIE = 1500
+_unpack = msgspec.json.Decoder(tuple[FlashKind, str, dict[str, str]]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def flash_of(settings: Settings, cookies: dict[str, str]) -> Flash | None:
     if not packed or len(packed) > _LONGEST_COOKIE:
         return None
     try:
-        kind, key, values = msgspec.json.decode(base64.urlsafe_b64decode(packed), type=tuple[FlashKind, str, dict[str, str]])
+        kind, key, values = _unpack(base64.urlsafe_b64decode(packed))
         sentence = known(key)
         if sentence is None:
             return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.datastructures import Headers
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from portico.errors import CrossSiteRequest, MediaTypeWrong
 from portico.settings import Settings
@@ -22,13 +22,18 @@ class CrossSite:
         self._origin = origin_of(settings.portal.url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and _access(scope) != "hook":
-            headers = Headers.from_scope(scope)
-            if not self._is_ours(headers):
-                raise CrossSiteRequest(headers.get("sec-fetch-site", "-"), origin=headers.get("origin", "-"))
-            if scope["path"].startswith("/api/") and _has_body(headers) and not _is_json(headers):
-                raise MediaTypeWrong(headers.get("content-type", "-"))
+        if scope["type"] == ScopeType.HTTP:
+            self._check(scope)
         await self._app(scope, receive, send)
+
+    def _check(self, scope: HTTPScope) -> None:
+        if scope["method"] in SAFE_METHODS or scope["route_handler"].opt.get("access") == "hook":
+            return
+        headers = Headers.from_scope(scope)
+        if not self._is_ours(headers):
+            raise CrossSiteRequest(headers.get("sec-fetch-site", "-"), origin=headers.get("origin", "-"))
+        if scope["path"].startswith("/api/") and _has_body(headers) and not _is_json(headers):
+            raise MediaTypeWrong(headers.get("content-type", "-"))
 
     def _is_ours(self, headers: Headers) -> bool:
         if headers.get("sec-fetch-site") in ("same-origin", "none"):
@@ -40,11 +45,6 @@ def origin_of(url: str) -> str:
     """`https://host` or `https://host:port` of an address."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _access(scope: Any) -> str | None:
-    access: str | None = scope["route_handler"].opt.get("access")
-    return access
 
 
 def _has_body(headers: Headers) -> bool:

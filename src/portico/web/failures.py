@@ -128,10 +128,10 @@ def _page(request: Request[Any, Any, Any], error: PorticoError, headers: dict[st
             faults=error.faults if isinstance(error, InputWrong) else (),
             again=_again(request) if error.status >= 500 else None,
         )
-    except Exception as broken:  # noqa: BLE001 -- the page that says "sorry" must not depend on the page being whole
+    except Exception as broken:
         log.exception("web.error_page.broken", error=type(broken).__name__)
         words = error.for_customer.in_language(language(request))
-        return Response(words, status_code=error.status, headers=headers, media_type="text/plain; charset=utf-8")
+        return Response(words, status_code=error.status, headers=headers, media_type="text/plain")
 
 
 def _of_class(words: dict[type[PorticoError], Message], error: PorticoError) -> Message | None:
@@ -179,7 +179,12 @@ def _referring_path(request: Request[Any, Any, Any]) -> str | None:
 
 
 def _log(request: Request[Any, Any, Any], error: PorticoError, exception: Exception) -> None:
-    facts = {"code": error.code, "status": error.status, "note": error.note, "route": request.scope.get("path_template")}
+    facts = {
+        "code": error.code,
+        "status": error.status,
+        "note": error.note,
+        "route": request.scope.get("path_template"),
+    }
     if isinstance(exception, (PorticoError, HTTPException)) and not isinstance(error, errors.Trouble):
         log.info("web.request.refused", **facts, facts=error.facts)
     elif isinstance(error, errors.Trouble):

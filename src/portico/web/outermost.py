@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 import time
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Histogram
 
 from portico.settings import Settings
 from portico.systems.http import deadline
 from portico.web.csrf import origin_of
+
+log = structlog.get_logger("web")
 
 PAGE_SECONDS = 5.0
 """What a page may wait for all its systems together."""
@@ -57,19 +57,21 @@ def security_headers(settings: Settings) -> dict[str, str]:
 
 
 class Outermost:
-    def __init__(self, app: ASGIApp, settings: Settings, lines: AccessLines) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._lines = lines
         self._headers = [(name.encode(), value.encode()) for name, value in security_headers(settings).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == ScopeType.HTTP:
+            await self._serve(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
+
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started, method, request_id = time.perf_counter(), scope["method"], secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         if method == "HEAD":
-            scope["method"] = "GET"  # type: ignore[typeddict-item]
+            scope["method"] = HttpMethod.GET
         answer = _Answer(send, self._headers, request_id.encode(), is_head=method == "HEAD")
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         until = deadline.set(asyncio.get_running_loop().time() + PAGE_SECONDS)
@@ -85,18 +87,14 @@ class Outermost:
         route = scope.get("path_template") or "-"
         REQUEST_SECONDS.labels(route, method, str(status)).observe(seconds)
         customer = getattr(scope.get("user"), "customer", None)
-        self._lines.add(
-            {
-                "event": "web.request.done",
-                "level": "info",
-                "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "request_id": scope["state"]["request_id"],
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round(seconds * 1000, 1),
-                "user_id": str(customer.user_id) if customer else None,
-            }
+        log.info(
+            "web.request.done",
+            request_id=scope["state"]["request_id"],
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            user_id=customer.user_id if customer else None,
         )
 
 
@@ -127,24 +125,3 @@ class _Answer:
         headers += [pair for pair in self._defaults if pair[0] not in present]
         headers.append((b"x-request-id", self._request_id))
         return headers
-
-
-class AccessLines:
-    """One JSON line per request, written in batches: a log call per request would cost more than a cached answer."""
-
-    def __init__(self) -> None:
-        self._waiting: list[bytes] = []
-
-    def add(self, line: dict[str, Any]) -> None:
-        self._waiting.append(msgspec.json.encode(line))
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_later(0.1, self.flush)
-        elif len(self._waiting) >= 500:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._waiting:
-            text = b"\n".join(self._waiting).decode() + "\n"
-            self._waiting.clear()
-            sys.stdout.write(text)
-            sys.stdout.flush()

@@ -92,7 +92,7 @@ def render(
     sent = dict(headers or {})
     if len(html) > _WORTH_SQUEEZING and "gzip" in request.headers.get("accept-encoding", ""):
         html, sent["content-encoding"] = gzip.compress(html, 4), "gzip"
-    answer = Response(html, status_code=status or form.status, headers=sent, media_type="text/html; charset=utf-8")
+    answer = Response(html, status_code=status or form.status, headers=sent, media_type="text/html")
     answer.headers["content-language"] = page.language
     if page.flash:
         answer.set_cookie(flash_cookie(web.settings, None))

@@ -14,7 +14,7 @@ from portico.web import preferences, static
 from portico.web.csrf import CrossSite
 from portico.web.failures import answer_failure
 from portico.web.gate import check_routes, gate
-from portico.web.outermost import AccessLines, Outermost
+from portico.web.outermost import Outermost
 from portico.web.pages import Web
 from portico.web.style_book import style_book
 
@@ -22,7 +22,7 @@ MOST_BODY_BYTES = 1_000_000
 
 
 def web_parts(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments for Litestar: `app = Litestar(route_handlers=[…], middleware=[session], **web_parts(settings))`.
+    """Keyword arguments for Litestar: `Litestar(route_handlers=[…], middleware=[session], **web_parts(settings))`.
 
     The plugin adds its own middleware (before those given), guard, exception handler, routes (/static, /preferences,
     /style-book in the demo) and state (`app.state.web`). At start-up it checks the routes and puts `Outermost` around
@@ -59,6 +59,4 @@ def seal(app: Litestar) -> None:
     if isinstance(app.asgi_handler, Outermost):
         return
     check_routes(app)
-    lines = AccessLines()
-    app.asgi_handler = Outermost(app.asgi_handler, app.state.web.settings, lines)
-    app.on_shutdown.append(lines.flush)
+    app.asgi_handler = Outermost(app.asgi_handler, app.state.web.settings)

@@ -41,7 +41,9 @@ async def choose_theme(request: Request[Any, Any, Any]) -> Response[bytes]:
     return await _remember(request, "theme", "theme", THEMES)
 
 
-async def _remember(request: Request[Any, Any, Any], name: str, field: str, choices: tuple[str, ...]) -> Response[bytes]:
+async def _remember(
+    request: Request[Any, Any, Any], name: str, field: str, choices: tuple[str, ...]
+) -> Response[bytes]:
     form = await read_form(request)
     answer = redirect(request, own_path(form.text("next")) or "/")
     chosen = form.text(field)

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from mimetypes import guess_type
 from pathlib import Path
+from typing import Any
 
 from litestar import Request, Response, get
 
@@ -46,24 +47,22 @@ class Assets:
 
 def _asset(name: str, body: bytes) -> Asset:
     media_type = "text/javascript" if name.endswith(".js") else guess_type(name)[0] or "application/octet-stream"
-    if media_type.startswith("text/"):
-        media_type += "; charset=utf-8"
     return Asset(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:12], media_type)
 
 
 @get("/static/{name:str}", access="public", ids={"name": "static file"}, include_in_schema=False, sync_to_thread=False)
-def static_file(request: Request[object, object, object], name: str) -> Response[bytes]:
+def static_file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
     assets: Assets = request.app.state.web.assets
     return _answer(request, assets[name])
 
 
 @get("/favicon.ico", access="public", include_in_schema=False, sync_to_thread=False)
-def favicon(request: Request[object, object, object]) -> Response[bytes]:
+def favicon(request: Request[Any, Any, Any]) -> Response[bytes]:
     assets: Assets = request.app.state.web.assets
     return _answer(request, assets["favicon.svg"])
 
 
-def _answer(request: Request[object, object, object], asset: Asset) -> Response[bytes]:
+def _answer(request: Request[Any, Any, Any], asset: Asset) -> Response[bytes]:
     etag = f'"{asset.digest}"'
     forever = request.query_params.get("v") == asset.digest
     headers = {"etag": etag, "vary": "accept-encoding", "cache-control": _FOR_GOOD if forever else _ASK_AGAIN}

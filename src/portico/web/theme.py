@@ -12,13 +12,14 @@ DARK_GROUND: Rgb = (0x1D, 0x21, 0x28)
 _WHITE: Rgb = (255, 255, 255)
 _BLACK: Rgb = (0, 0, 0)
 _ENOUGH = 4.6  # a little over 4.5, since colors are rounded to whole steps
+_ENOUGH_IN_THE_DARK = 6.0  # a color that only just passes looks dull there
 
 
 def theme_css(accent: str) -> str:
     """The stylesheet of the operator's accent (`#rrggbb`), as custom properties for light and dark."""
     color = _parsed(accent)
-    light = _readable(color, LIGHT_GROUND, _BLACK)
-    dark = _readable(color, DARK_GROUND, _WHITE)
+    light = _readable(color, LIGHT_GROUND, _BLACK, _ENOUGH)
+    dark = _readable(color, DARK_GROUND, _WHITE, _ENOUGH_IN_THE_DARK)
     on_light, on_dark = (_hex(_ink_on(shade)) for shade in (light, dark))
     return (
         ":root{"
@@ -35,11 +36,11 @@ def contrast(one: Rgb, other: Rgb) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _readable(color: Rgb, ground: Rgb, towards: Rgb) -> Rgb:
+def _readable(color: Rgb, ground: Rgb, towards: Rgb, enough: float) -> Rgb:
     """The nearest shade of the color that can be read on this ground."""
     for step in range(101):
         shade = _mixed(color, towards, step / 100)
-        if contrast(shade, ground) >= _ENOUGH:
+        if contrast(shade, ground) >= enough:
             return shade
     return towards
 
