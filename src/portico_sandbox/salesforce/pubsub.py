@@ -133,7 +133,7 @@ async def _enter(sandbox: Sandbox, context: Any, call: str) -> None:
     slow = sandbox.dials.take("pubsub", call, "slow") if call != "Subscribe" else None
     if slow:
         await asyncio.sleep(slow.seconds)
-    metadata = {key: value for key, value in context.invocation_metadata() or ()}
+    metadata = dict(context.invocation_metadata() or ())
     session = session_of(sandbox, metadata.get("accesstoken"))
     if session is None or metadata.get("tenantid") != session.organization_id or not metadata.get("instanceurl"):
         await _end(context, Ended("UNAUTHENTICATED", "service.auth.error", "Authentication failed"))
