@@ -34,7 +34,7 @@ async def running_sandbox(settings: Settings) -> AsyncIterator[Sandbox]:
         # grpc binds by itself: its ports were only reserved until here.
         for port in (settings.pubsub_port, settings.pubsub_tls_port):
             ports.close(sockets[port])
-        streams = await pubsub.serve(sandbox)
+        streams = await pubsub.start(sandbox)
         stack.push_async_callback(streams.stop, None)
         yield sandbox
 

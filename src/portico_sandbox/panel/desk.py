@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from portico_sandbox.buttons import Button, Field
 from portico_sandbox.freebit.lines import LINES, state_of
+from portico_sandbox.salesforce.lookup import children_of, row_of, rows_of
+from portico_sandbox.salesforce.objects import ACCOUNT, CASE, ORDER, PRICEBOOK_ENTRY, PRODUCT2
 from portico_sandbox.sandbox import Sandbox
+from portico_sandbox.store import Row
+from portico_sandbox.whmcs.invoice_machine import totals
+from portico_sandbox.whmcs.rows import CLIENTS, INVOICES, find, rows_where
 
 AT_MOST = 12
-"""Of each kind: a desk with more on it helps nobody."""
+"""Of each kind, newest first: a desk with more on it helps nobody."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Action:
     """A button, with what is known filled in; the person is asked for the rest."""
 
     button: Button
-    given: dict[str, str]
+    given: Mapping[str, str]
     is_main: bool = True
 
     @property
@@ -35,25 +40,101 @@ class Task:
     actions: tuple[Action, ...]
 
 
-def desk_of(sandbox: Sandbox, buttons: Sequence[Button]) -> list[Task]:
-    press = {(button.system, button.name): button for button in buttons}
-    return [*_lines_waiting(sandbox, press)]
+@dataclass(frozen=True)
+class Desk:
+    waiting: list[Task]
+    unpaid: list[Task]
 
 
-_Press = dict[tuple[str, str], Button]
+def desk_of(sandbox: Sandbox, buttons: Sequence[Button]) -> Desk:
+    drawer = _Drawer(buttons)
+    waiting = [
+        *_orders_to_review(sandbox, drawer),
+        *_lines_waiting(sandbox, drawer),
+        *_open_cases(sandbox, drawer),
+    ]
+    return Desk(waiting, list(_unpaid_invoices(sandbox, drawer)))
 
 
-def _lines_waiting(sandbox: Sandbox, press: _Press) -> Iterator[Task]:
+class _Drawer:
+    """Finds a button; one that a system does not offer is left off the desk."""
+
+    def __init__(self, buttons: Sequence[Button]) -> None:
+        self._buttons = {(button.system, button.name): button for button in buttons}
+
+    def actions(self, system: str, names: Sequence[str], **given: str) -> tuple[Action, ...]:
+        """The first is the main one."""
+        found = [self._buttons[system, name] for name in names if (system, name) in self._buttons]
+        return tuple(Action(button, given, is_main=button.name == names[0]) for button in found)
+
+
+def _orders_to_review(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
+    waiting = [order for order in rows_of(sandbox.store, ORDER) if order["Status"] == "Pending Review"]
+    for order in waiting[: -AT_MOST - 1 : -1]:
+        items = children_of(sandbox.store, "OrderItem", "OrderId", order["Id"])
+        yield Task(
+            "salesforce",
+            f"Order {order['OrderNumber']} of {_account_name(sandbox, order)} waits for review",
+            order["CreatedDate"],
+            (
+                ("Items", ", ".join(_item_name(sandbox, item) for item in items)),
+                ("Deliver to", _address(order)),
+                ("Id", order["Id"]),
+            ),
+            drawer.actions("salesforce", ("approve-order", "cancel-order"), order_id=order["Id"]),
+        )
+
+
+def _lines_waiting(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
     waiting = [line for line in sandbox.store.table(LINES).values() if state_of(sandbox, line) == "waiting"]
-    for line in waiting[-AT_MOST:]:
-        given = {"line": line["account"]}
+    for line in waiting[: -AT_MOST - 1 : -1]:
         yield Task(
             "freebit",
             f"Line {line['account']} waits for its eSIM",
             line["accepted_at"],
             (("EID", line["eid"]), ("Plan", line["plan_code"])),
-            (
-                Action(press["freebit", "finish-activation"], given),
-                Action(press["freebit", "fail-activation"], given, is_main=False),
-            ),
+            drawer.actions("freebit", ("finish-activation", "fail-activation"), line=line["account"]),
         )
+
+
+def _open_cases(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
+    waiting = [
+        case for case in rows_of(sandbox.store, CASE) if case["Origin"] == "Portal Website" and not case["IsClosed"]
+    ]
+    for case in waiting[: -AT_MOST - 1 : -1]:
+        yield Task(
+            "salesforce",
+            f"Case {case['CaseNumber']} of {_account_name(sandbox, case)}: {case['Subject'] or ''}",
+            case["CreatedDate"],
+            (("Status", case["Status"]), ("Question", case["Description"] or "")),
+            drawer.actions("salesforce", ("answer-case",), case_id=case["Id"]),
+        )
+
+
+def _unpaid_invoices(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
+    for invoice in rows_where(sandbox, INVOICES, status="Unpaid")[: -AT_MOST - 1 : -1]:
+        client = find(sandbox, CLIENTS, invoice["userid"]) or {}
+        yield Task(
+            "whmcs",
+            f"Invoice {invoice['id']} of {client.get('lastname', '')} {client.get('firstname', '')}",
+            "",
+            (("Total", f"¥{totals(invoice).total:,.0f}"), ("Due", invoice["duedate"])),
+            drawer.actions("whmcs", ("pay-invoice",), invoice_id=str(invoice["id"]), amount=""),
+        )
+
+
+def _account_name(sandbox: Sandbox, row: Row) -> str:
+    account = row_of(sandbox.store, ACCOUNT, row["AccountId"])
+    return str(account["Name"]) if account else "nobody"
+
+
+def _item_name(sandbox: Sandbox, item: Row) -> str:
+    entry = row_of(sandbox.store, PRICEBOOK_ENTRY, item["PricebookEntryId"])
+    product = row_of(sandbox.store, PRODUCT2, entry["Product2Id"]) if entry else None
+    name = str(product["Name"]) if product else "?"
+    return name if item["Quantity"] == 1 else f"{item['Quantity']:g} × {name}"
+
+
+def _address(order: Row) -> str:
+    parts = (order.get(f"Shipping{part}") for part in ("PostalCode", "State", "City", "Street"))
+    return " ".join(str(part) for part in parts if part)

@@ -48,9 +48,9 @@ def routes(sandbox: Sandbox, buttons: Sequence[Button], notices: Notices) -> lis
         return page(sandbox, f"panel/{here}.html", here=here, notice=notices.get(notice), **context)
 
     @get("/")
-    async def desk(notice: FromQuery[str] = "") -> Response[str]:
+    async def desk_page(notice: FromQuery[str] = "") -> Response[str]:
         recent = sandbox.ledger.lines()[:-9:-1]
-        return shown("desk", notice, tasks=desk_of(sandbox, buttons), recent=recent)
+        return shown("desk", notice, desk=desk_of(sandbox, buttons), recent=recent)
 
     @get("/buttons")
     async def button_page(notice: FromQuery[str] = "") -> Response[str]:
@@ -83,4 +83,4 @@ def routes(sandbox: Sandbox, buttons: Sequence[Button], notices: Notices) -> lis
             "ledger", notice, lines=part, total=len(lines), system=system, systems=systems, page=number, last=last
         )
 
-    return [desk, button_page, faults, people, ledger]
+    return [desk_page, button_page, faults, people, ledger]
