@@ -166,7 +166,7 @@ def _home(session: Session) -> Response[str]:
     unpaid = [row for row in _shown_invoices(session) if row["status"] == "Unpaid"]
     active = [service for service in _services(session) if service["status"] == "Active"]
     due = sum(balance_of(session.sandbox, row) for row in unpaid)
-    values = {"unpaid": unpaid, "due": money(due), "active": active, "cards": _cards(session)}
+    values: dict[str, Any] = {"unpaid": unpaid, "due": money(due), "active": active, "cards": _cards(session)}
     return page(session.sandbox, "home.html", session, **values)
 
 
