@@ -56,3 +56,10 @@ def test_locks_have_hashes_and_no_host() -> None:
         text = (HOUSE / lock).read_text()
         assert "://" not in text
         assert len(re.findall(PIN, text)) == len(re.findall(r"==[^\n]*\\\n    --hash=sha256:", text))
+
+
+def test_the_example_names_real_settings_only() -> None:
+    example = (HOUSE / ".env.example").read_text()
+    named = re.findall(r"^(?:# )?([A-Z][A-Z_]+)=", example, re.MULTILINE)
+    documented = page()
+    assert [name for name in named if f"`{name}`" not in documented] == []

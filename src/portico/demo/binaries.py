@@ -40,16 +40,16 @@ class Binaries:
     data: Path
 
 
-def find_binaries(owner: Path, data: Path) -> Binaries:
-    """For the demo or test run that lives in `owner`. As an ordinary user the servers' data goes to `data`."""
+def find_binaries(data: Path) -> Binaries:
+    """As an ordinary user the servers' data goes to `data`; as root to a folder that belongs to it, on the shelf."""
     wheels = _wheels_folder()
     if os.geteuid() != 0:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Binaries(wheels / WANTED[0] / "bin/postgres", _redis(wheels), None, data)
     nobody = _nobody()
-    shelf = _shelf(owner)
+    shelf = _shelf(wheels)
     copy = _copy_of_programs(wheels, shelf)
-    private = shelf / "data"
+    private = shelf / f"data-{_short_hash(data.resolve())}"
     private.mkdir(exist_ok=True, mode=0o700)
     os.chown(private, nobody.uid, nobody.gid)
     return Binaries(copy / WANTED[0] / "bin/postgres", _redis(copy), nobody, private)
@@ -78,10 +78,9 @@ def _nobody() -> User:
     return User(entry.pw_uid, entry.pw_gid)
 
 
-def _shelf(owner: Path) -> Path:
+def _shelf(wheels: Path) -> Path:
     versions = [importlib.metadata.version(wheel) for wheel in WHEELS if importlib.util.find_spec(wheel)]
-    name = hashlib.sha256(f"{owner.resolve()} {versions}".encode()).hexdigest()[:16]
-    shelf = SHELF / f"portico-{name}"
+    shelf = SHELF / f"portico-{_short_hash(wheels.resolve(), *versions)}"
     shelf.mkdir(exist_ok=True, mode=0o755)
     facts = shelf.lstat()
     # The shelf stands where everybody may write: what somebody else prepared there is not used.
@@ -89,6 +88,10 @@ def _shelf(owner: Path) -> Path:
         raise ServersMissing(f"{shelf} is not a folder of root's own. Remove it and start again.")
     shelf.chmod(0o755)  # whatever the umask
     return shelf
+
+
+def _short_hash(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _copy_of_programs(wheels: Path, shelf: Path) -> Path:

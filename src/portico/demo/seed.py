@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from portico.app import build_portal
+from portico.app import build_portal, running
 from portico.db import migrate
 from portico.demo import environment
 from portico.identity.seed import seed_people
-from portico.settings import read_settings
+from portico.settings import Settings, read_settings
 from portico.settings_text import in_use
 
 
@@ -21,12 +21,12 @@ def main(folder: Path) -> None:
     settings = read_settings()
     (folder / "env").write_text(environment.lines(in_use(settings)))
     migrate(settings.database.direct)
-    asyncio.run(_seed(json.loads((folder / "world.json").read_text())))
+    asyncio.run(_seed(settings, json.loads((folder / "world.json").read_text())))
 
 
-async def _seed(world: dict[str, Any]) -> None:
-    portal = build_portal(read_settings())
-    await seed_people(portal, world)
+async def _seed(settings: Settings, world: dict[str, Any]) -> None:
+    async with running(build_portal(settings)) as portal:
+        await seed_people(portal, world)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class Demo:
         """Starts everything, tells where it is, and restarts what ends."""
         await wait_until_free(self.ports)
         self._clear()
-        binaries = await asyncio.to_thread(find_binaries, self.folder, self.folder / "servers")
+        binaries = await asyncio.to_thread(find_binaries, self.folder / "servers")
         postgres = Postgres(binaries, "postgres", self.ports["Postgres"], self.logs / "postgres.log")
         database_url = postgres.url(DATABASE)
         sandbox = self._base_env() | environment.of_sandbox(self.ports, self.folder / "sandbox", database_url)
