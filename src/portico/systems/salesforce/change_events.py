@@ -68,6 +68,11 @@ class ChangeEvent:
     """Why it could not be decoded: then treat the whole entity as changed."""
 
     @property
+    def concerns_all(self) -> bool:
+        """Any record of the entity may have changed."""
+        return self.record_ids == ALL
+
+    @property
     def is_gap(self) -> bool:
         """Tells which records to read anew, but not what happened to them."""
         return self.change_type.startswith("GAP_")

@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import grpc.aio
@@ -43,12 +42,8 @@ _CHANNEL_OPTIONS = (
 )
 
 
-class Start(Enum):
-    """Where to begin without a position."""
-
-    LATEST = LATEST
-    EARLIEST = EARLIEST
-    """All that is retained (72 h)."""
+Start = bytes | Literal["latest", "earliest"]
+"""Where to begin: strictly after a position, from now on, or with all that is retained (72 h)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ class ChangeStream:
         self._channel = _channel(sf)
         self._schemas = Schemas(self._channel)
 
-    async def batches(self, position: bytes | Start | None) -> AsyncGenerator[Batch, None]:
+    async def batches(self, position: Start | None) -> AsyncGenerator[Batch, None]:
         """Events strictly after `position` (None: from now on), without end; it ends by an error only.
 
         ReplayLost: see there. SetupWrong: topic, rights or credentials. SystemDown("pubsub" or "salesforce"): try
@@ -77,7 +72,7 @@ class ChangeStream:
         """
         if in_transaction.get():
             raise RuntimeError("no remote call inside a transaction (pubsub Subscribe)")
-        position = Start.LATEST if position is None else position
+        position = "latest" if position is None else position
         renewed = False
         while True:
             token = await self._sf.token.get()
@@ -95,7 +90,7 @@ class ChangeStream:
     async def aclose(self) -> None:
         await self._channel.close()
 
-    async def _subscription(self, token: Token, position: bytes | Start) -> AsyncGenerator[Batch, None]:
+    async def _subscription(self, token: Token, position: Start) -> AsyncGenerator[Batch, None]:
         metadata = _metadata(token)
         await self._check_topic(metadata)
         call = _stub(self._channel, SUBSCRIBE)(metadata=metadata)
@@ -125,7 +120,7 @@ class ChangeStream:
             raise SetupWrong(SYSTEM, f"not allowed to subscribe to {self._topic}")
 
 
-async def open_stream(sf: Salesforce, topic: str, position: bytes | Start | None) -> AsyncGenerator[Batch, None]:
+async def open_stream(sf: Salesforce, topic: str, position: Start | None) -> AsyncGenerator[Batch, None]:
     """`ChangeStream.batches` of a stream that is closed with the iterator: wrap it in `contextlib.aclosing`."""
     stream = ChangeStream(sf, topic)
     try:
@@ -164,7 +159,7 @@ class _Reading:
             self._arrived.clear()
             await self._arrived.wait()
 
-    async def run(self, first: Any, position: bytes | Start) -> None:
+    async def run(self, first: Any, position: Start) -> None:
         last = position if isinstance(position, bytes) else b""
         try:
             await self._call.write(first)
@@ -224,10 +219,11 @@ class _Reading:
         return True
 
 
-def _first_request(topic: str, position: bytes | Start) -> Any:
+def _first_request(topic: str, position: Start) -> Any:
     if isinstance(position, bytes):
         return SUBSCRIBE.request(topic_name=topic, replay_preset=CUSTOM, replay_id=position, num_requested=MOST_CREDIT)
-    return SUBSCRIBE.request(topic_name=topic, replay_preset=position.value, num_requested=MOST_CREDIT)
+    preset = EARLIEST if position == "earliest" else LATEST
+    return SUBSCRIBE.request(topic_name=topic, replay_preset=preset, num_requested=MOST_CREDIT)
 
 
 def _metadata(token: Token) -> tuple[tuple[str, str], ...]:
