@@ -83,6 +83,7 @@ class PricedCart:
     lines: tuple[CartLine, ...]
     monthly: Totals
     one_time: Totals
+    tax_percent: str
     checkout_key: UUID
     digest: str
     """Of everything that the customer sees and agrees to: items, prices, options."""
@@ -175,6 +176,7 @@ def price(portal: Portal, cart: Cart, offers: Offers) -> PricedCart:
         lines,
         _totals(portal, lines, "Monthly"),
         _totals(portal, lines, "One time"),
+        f"{portal.settings.portal.tax_rate * 100:f}".rstrip("0").rstrip(".") + " %",
         cart.checkout_key,
         hashlib.sha256(repr((cart.checkout_key, seen)).encode()).hexdigest()[:32],
     )

@@ -12,7 +12,7 @@ from portico.orders.orders import OrderWithJournal
 from portico.orders.timeline import Journal, Step
 from portico.systems.salesforce.orders import Order, OrderItem
 
-Tone = Literal["neutral", "active", "attention", "good", "bad"]
+Tone = Literal["neutral", "info", "warning", "good", "bad"]
 StepState = Literal["upcoming", "running", "waiting", "done", "stopped"]
 
 BY: dict[str, Message] = {
@@ -65,14 +65,14 @@ class Progress:
 
 WAITING_FOR_APPROVAL = Status("waiting_for_approval", _m("Waiting for approval"), "neutral")
 CANCELLED = Status("cancelled", _m("Cancelled"), "neutral")
-APPROVED = Status("approved", _m("Approved"), "active")
+APPROVED = Status("approved", _m("Approved"), "info")
 STATUSES: dict[str, Status] = {
-    "running": Status("being_set_up", _m("Being set up"), "active"),
-    "waiting_system": Status("being_set_up", _m("Being set up"), "active"),
-    "waiting_staff": Status("being_set_up", _m("Being set up"), "active"),
-    "waiting_freebit": Status("preparing_esim", _m("eSIM being prepared"), "active"),
-    "waiting_customer": Status("needs_you", _m("Needs your action"), "attention"),
-    "parked": Status("with_staff", _m("Being checked by our staff"), "attention"),
+    "running": Status("being_set_up", _m("Being set up"), "info"),
+    "waiting_system": Status("being_set_up", _m("Being set up"), "info"),
+    "waiting_staff": Status("being_set_up", _m("Being set up"), "info"),
+    "waiting_freebit": Status("preparing_esim", _m("eSIM being prepared"), "info"),
+    "waiting_customer": Status("needs_you", _m("Needs your action"), "warning"),
+    "parked": Status("with_staff", _m("Being checked by our staff"), "warning"),
     "done": Status("complete", _m("Complete"), "good"),
 }
 
