@@ -7,6 +7,7 @@ each answer waits), `drop_events` and `duplicate_events` (call = object name; se
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ import grpc
 
 from portico_sandbox.salesforce import wire
 from portico_sandbox.salesforce.avro_schemas import schema_by_id
+from portico_sandbox.salesforce.events import ring
 from portico_sandbox.salesforce.keys import ensure_keys
 from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.sessions import session_of
@@ -48,8 +50,14 @@ async def start(sandbox: Sandbox) -> Any:
         except RuntimeError:
             if host == "127.0.0.1":  # without IPv6 the other address is simply not there
                 raise
+    sandbox.on_reset.append(functools.partial(_wake_all, sandbox))
     await server.start()
     return server
+
+
+async def _wake_all(sandbox: Sandbox) -> None:
+    """After a reset: open streams find themselves on another log and end."""
+    ring(sandbox)
 
 
 def _service(sandbox: Sandbox) -> Any:

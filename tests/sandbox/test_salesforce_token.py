@@ -1,0 +1,130 @@
+"""The JWT bearer flow of the Salesforce stand-in, and what a token opens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from portico_sandbox.salesforce.control import expire_tokens
+from portico_sandbox.salesforce.keys import ensure_keys
+from tests.sandbox.salesforce_calling import GRANT, Salesforce, salesforce_at
+
+
+@pytest.fixture
+async def org(tmp_path: Path) -> AsyncIterator[Salesforce]:
+    async with salesforce_at(tmp_path) as caller:
+        yield caller
+
+
+async def test_a_signed_assertion_buys_a_token(org: Salesforce) -> None:
+    answer = await org.mint()
+    body = answer.json()
+    assert answer.status_code == 200
+    assert body["token_type"] == "Bearer"
+    assert body["instance_url"] == str(org.http.base_url).rstrip("/")
+    host, organization, user = body["id"].rsplit("/", 2)
+    assert host.endswith("/id")
+    assert (len(organization), organization[:3], len(user), user[:3]) == (18, "00D", 18, "005")
+    assert body["access_token"].startswith(organization[:15] + "!")
+    assert "refresh_token" not in body
+    assert "expires_in" not in body
+
+
+@pytest.mark.parametrize(
+    ("claims", "error", "description"),
+    [
+        ({"iss": "somebody"}, "invalid_client_id", "client identifier invalid"),
+        ({"sub": "nobody@demo.example"}, "invalid_grant", "user hasn't approved this consumer"),
+        ({"aud": "https://elsewhere.example"}, "invalid_grant", "audience is invalid"),
+        ({"exp": int(time.time()) - 60}, "invalid_grant", "expired authorization code"),
+        ({"exp": int(time.time() * 1000)}, "invalid_grant", "expired authorization code"),
+        ({"exp": "soon"}, "invalid_grant", "invalid assertion"),
+    ],
+)
+async def test_each_wrong_claim_has_its_answer(
+    org: Salesforce, claims: dict[str, Any], error: str, description: str
+) -> None:
+    answer = await org.mint(**claims)
+    assert answer.status_code == 400
+    assert answer.json() == {"error": error, "error_description": description}
+
+
+@pytest.mark.parametrize("claims", [{"exp": str(int(time.time()) + 120)}, {"aud": "https://test.salesforce.com"}])
+async def test_what_clients_do_differently_is_accepted(org: Salesforce, claims: dict[str, Any]) -> None:
+    assert (await org.mint(**claims)).status_code == 200
+    assert (await org.mint(aud=str(org.http.base_url))).status_code == 200
+
+
+async def test_another_key_or_another_flow_is_refused(org: Salesforce) -> None:
+    forged = jwt.encode({"iss": "x"}, rsa.generate_private_key(65537, 2048), algorithm="RS256")
+    for form, error in (
+        ({"grant_type": GRANT, "assertion": forged}, "invalid_grant"),
+        ({"grant_type": GRANT, "assertion": "rubbish"}, "invalid_grant"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+    ):
+        answer = await org.http.post("/services/oauth2/token", data=form)
+        assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+async def test_chunked_form_bodies_are_read(org: Salesforce) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"grant_type=pass"
+        yield b"word"
+
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await org.http.post("/services/oauth2/token", content=pieces(), headers=kind)
+    assert answer.json()["error"] == "unsupported_grant_type"
+
+
+async def test_the_token_opens_and_is_counted(org: Salesforce) -> None:
+    first = await org.call("GET", "/limits")
+    second = await org.call("GET", "/limits/")
+    used = [int(each.headers["Sforce-Limit-Info"].split("=")[1].split("/")[0]) for each in (first, second)]
+    assert used[1] == used[0] + 1
+    assert second.json()["DailyApiRequests"] == {"Max": 100000, "Remaining": 100000 - used[1]}
+    versions = await org.http.get("/services/data/")
+    assert versions.json()[-1] == {"label": "Winter '27", "url": "/services/data/v68.0", "version": "68.0"}
+    assert "Sforce-Limit-Info" not in versions.headers
+
+
+async def test_userinfo_names_user_and_organization(org: Salesforce) -> None:
+    headers = {"Authorization": f"Bearer {org.token}"}
+    info = (await org.http.get("/services/oauth2/userinfo", headers=headers)).json()
+    assert info["preferred_username"] == org.sandbox.settings.salesforce_username
+    assert info["organization_id"].startswith("00D")
+    assert (await org.http.get("/services/oauth2/userinfo")).status_code == 403
+
+
+async def test_a_dead_token_is_401(org: Salesforce) -> None:
+    def is_dead(answer: httpx2.Response) -> bool:
+        expected = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
+        return answer.status_code == 401 and answer.json() == expected
+
+    await expire_tokens(org.sandbox)
+    assert is_dead(await org.call("GET", "/limits"))
+    await org.sign_in()
+    assert (await org.call("GET", "/limits")).status_code == 200
+    revoked = await org.http.post("/services/oauth2/revoke", data={"token": org.token})
+    assert revoked.status_code == 200
+    assert is_dead(await org.call("GET", "/limits"))
+    await org.sign_in()
+    org.sandbox.clock.move(timedelta(hours=3))
+    assert is_dead(await org.call("GET", "/limits"))
+    assert (await org.sign_in()).token  # an assertion of the real clock is good while the sandbox's runs ahead
+
+
+def test_keys_are_made_once(tmp_path: Path) -> None:
+    keys = ensure_keys(tmp_path)
+    files = (keys.salesforce_key, keys.authority, keys.server_certificate, keys.server_key)
+    before = [each.read_bytes() for each in files]
+    ensure_keys(tmp_path)
+    assert [each.read_bytes() for each in files] == before
+    assert keys.salesforce_key.stat().st_mode & 0o077 == 0
