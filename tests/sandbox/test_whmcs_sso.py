@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,7 +16,7 @@ from portico_sandbox.whmcs.sso import local_path
 from tests.sandbox.whmcs_calling import ALICE, KEN, Caller, whmcs_open
 
 UNPAID = 9111
-PAY = {"destination": "sso:custom_redirect", "sso_redirect_path": f"viewinvoice.php?id={UNPAID}"}
+PAY: dict[str, Any] = {"destination": "sso:custom_redirect", "sso_redirect_path": f"viewinvoice.php?id={UNPAID}"}
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ async def whmcs(tmp_path: Path) -> AsyncIterator[Caller]:
         yield caller
 
 
-async def token_path(whmcs: Caller, client_id: int = KEN, **params: str) -> str:
+async def token_path(whmcs: Caller, client_id: int = KEN, **params: Any) -> str:
     answer = await whmcs.ok("CreateSsoToken", client_id=client_id, **params)
     assert re.fullmatch("[0-9a-f]{40}", answer["access_token"])
     port = whmcs.sandbox.settings.whmcs_port
@@ -33,7 +34,7 @@ async def token_path(whmcs: Caller, client_id: int = KEN, **params: str) -> str:
     return path
 
 
-async def enter(whmcs: Caller, client_id: int = KEN, **params: str) -> httpx2.Response:
+async def enter(whmcs: Caller, client_id: int = KEN, **params: Any) -> httpx2.Response:
     """Redeems a token and follows to the page, with the session's cookie."""
     answer = await whmcs.http.get(await token_path(whmcs, client_id, **params))
     assert answer.status_code == 302

@@ -85,11 +85,13 @@ class HookReceiver:
     refuse: int = 0  # answer so many events with 503 first
     events: list[dict[str, Any]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    arrival: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait_for(self, *names: str) -> None:
         async with asyncio.timeout(5):
             while not set(names) <= set(self.names):
-                await asyncio.sleep(0.01)
+                self.arrival.clear()
+                await self.arrival.wait()
 
     @property
     def names(self) -> list[str]:
@@ -101,6 +103,7 @@ class HookReceiver:
             self.refuse -= 1
             return 503
         self.events.append(Webhook(self.secret).verify(body, headers))
+        self.arrival.set()
         return 202
 
 
