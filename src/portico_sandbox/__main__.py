@@ -10,7 +10,6 @@ import uvloop
 
 from portico_sandbox.ports import PortTaken
 from portico_sandbox.settings import Settings
-from portico_sandbox.start import run
 from portico_sandbox.world_document import portal_environment, world_document
 
 USAGE = "usage: python -m portico_sandbox [serve | world | env]"
@@ -33,6 +32,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(settings: Settings) -> int:
+    from portico_sandbox.start import run  # the other commands need none of the servers
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(run(settings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,11 +23,14 @@ class Listener:
     app: ASGIApp
     sockets: list[socket.socket]
     tls: Keys | None = None
+    is_second: bool = False
+    """Another listener already serves this app: its start and stop are that one's business."""
 
 
 @asynccontextmanager
 async def serving(listeners: list[Listener]) -> AsyncIterator[None]:
     """Serves until the block ends, then stops all of them at once."""
+    logging.getLogger("uvicorn.error").addFilter(_is_no_farewell)
     servers = [_Server(_config(listener)) for listener in listeners]
     async with asyncio.TaskGroup() as tasks:
         for server, listener in zip(servers, listeners, strict=True):
@@ -52,7 +56,7 @@ def _config(listener: Listener) -> uvicorn.Config:
         listener.app,
         http="httptools",
         ws="none",
-        lifespan="on",
+        lifespan="off" if listener.is_second else "on",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -60,6 +64,12 @@ def _config(listener: Listener) -> uvicorn.Config:
         ssl_certfile=listener.tls.server_certificate if listener.tls else None,
         ssl_keyfile=listener.tls.server_key if listener.tls else None,
     )
+
+
+def _is_no_farewell(record: logging.LogRecord) -> bool:
+    """False for what uvicorn logs of the hung answers that it cancels at the end: they are there on purpose."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and not str(record.msg).startswith("Cancel ")
 
 
 async def _all_started(servers: list[_Server]) -> None:

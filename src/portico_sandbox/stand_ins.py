@@ -7,13 +7,14 @@ import asyncio
 from portico_sandbox.buttons import Button
 from portico_sandbox.freebit.control import BUTTONS as FREEBIT_BUTTONS
 from portico_sandbox.freebit.seed import seed as seed_freebit
+from portico_sandbox.panel.review import REVIEW_ORDER
 from portico_sandbox.salesforce.control import BUTTONS as SALESFORCE_BUTTONS
 from portico_sandbox.salesforce.seed import seed as seed_salesforce
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.whmcs.control import BUTTONS as WHMCS_BUTTONS
 from portico_sandbox.whmcs.seed import seed as seed_whmcs
 
-BUTTONS: list[Button] = [*SALESFORCE_BUTTONS, *WHMCS_BUTTONS, *FREEBIT_BUTTONS]
+BUTTONS: list[Button] = [REVIEW_ORDER, *SALESFORCE_BUTTONS, *WHMCS_BUTTONS, *FREEBIT_BUTTONS]
 
 
 def seed(sandbox: Sandbox) -> None:

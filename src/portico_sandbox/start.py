@@ -66,7 +66,7 @@ def _listeners(sandbox: Sandbox, sockets: dict[int, ports.Sockets]) -> list[List
     return [
         Listener(panel, sockets[settings.control_port]),
         Listener(salesforce, sockets[settings.salesforce_port]),
-        Listener(salesforce, sockets[settings.salesforce_tls_port], tls=keys),
+        Listener(salesforce, sockets[settings.salesforce_tls_port], tls=keys, is_second=True),
         Listener(whmcs_app(sandbox), sockets[settings.whmcs_port]),
         Listener(freebit_app(sandbox), sockets[settings.freebit_port]),
     ]

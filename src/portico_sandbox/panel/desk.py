@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from portico_sandbox.buttons import Button, Field
 from portico_sandbox.freebit.lines import LINES, state_of
+from portico_sandbox.panel.review import suggested_number
 from portico_sandbox.salesforce.lookup import children_of, row_of, rows_of
 from portico_sandbox.salesforce.objects import ACCOUNT, CASE, ORDER, PRICEBOOK_ENTRY, PRODUCT2
 from portico_sandbox.sandbox import Sandbox
@@ -25,10 +27,12 @@ class Action:
     button: Button
     given: Mapping[str, str]
     is_main: bool = True
+    suggested: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def asked(self) -> list[Field]:
-        return [field for field in self.button.fields if field.name not in self.given]
+        fields = [each for each in self.button.fields if each.name not in self.given]
+        return [replace(each, default=self.suggested.get(each.name, each.default)) for each in fields]
 
 
 @dataclass(frozen=True)
@@ -56,22 +60,31 @@ def desk_of(sandbox: Sandbox, buttons: Sequence[Button]) -> Desk:
     return Desk(waiting, list(_unpaid_invoices(sandbox, drawer)))
 
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class _Drawer:
     """Finds a button; one that a system does not offer is left off the desk."""
 
     def __init__(self, buttons: Sequence[Button]) -> None:
         self._buttons = {(button.system, button.name): button for button in buttons}
 
-    def actions(self, system: str, names: Sequence[str], **given: str) -> tuple[Action, ...]:
-        """The first is the main one."""
+    def actions(
+        self, system: str, names: Sequence[str], given: Mapping[str, str], suggested: Mapping[str, str] = _NOTHING
+    ) -> tuple[Action, ...]:
+        """The first name is the main action; "" where there is none."""
         found = [self._buttons[system, name] for name in names if (system, name) in self._buttons]
-        return tuple(Action(button, given, is_main=button.name == names[0]) for button in found)
+        return tuple(Action(button, given, button.name == names[0], suggested) for button in found)
 
 
 def _orders_to_review(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
     waiting = [order for order in rows_of(sandbox.store, ORDER) if order["Status"] == "Pending Review"]
     for order in waiting[: -AT_MOST - 1 : -1]:
         items = children_of(sandbox.store, "OrderItem", "OrderId", order["Id"])
+        # Only an eSIM has its EID on the item, and only such a line is numbered by staff.
+        unnumbered = any(item["EID__c"] and not item["Line_Number__c"] for item in items)
+        suggested = {"number": suggested_number(order["OrderNumber"])} if unnumbered else {}
+        given = {"order": order["Id"]} if unnumbered else {"order": order["Id"], "number": ""}
         yield Task(
             "salesforce",
             f"Order {order['OrderNumber']} of {_account_name(sandbox, order)} waits for review",
@@ -81,7 +94,10 @@ def _orders_to_review(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
                 ("Deliver to", _address(order)),
                 ("Id", order["Id"]),
             ),
-            drawer.actions("salesforce", ("approve-order", "cancel-order"), order_id=order["Id"]),
+            (
+                *drawer.actions("salesforce", ("review-order",), given, suggested),
+                *drawer.actions("salesforce", ("", "cancel-order"), {"order": order["Id"]}),
+            ),
         )
 
 
@@ -93,7 +109,7 @@ def _lines_waiting(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
             f"Line {line['account']} waits for its eSIM",
             line["accepted_at"],
             (("EID", line["eid"]), ("Plan", line["plan_code"])),
-            drawer.actions("freebit", ("finish-activation", "fail-activation"), line=line["account"]),
+            drawer.actions("freebit", ("finish-activation", "fail-activation"), {"line": line["account"]}),
         )
 
 
@@ -107,7 +123,7 @@ def _open_cases(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
             f"Case {case['CaseNumber']} of {_account_name(sandbox, case)}: {case['Subject'] or ''}",
             case["CreatedDate"],
             (("Status", case["Status"]), ("Question", case["Description"] or "")),
-            drawer.actions("salesforce", ("answer-case",), case_id=case["Id"]),
+            drawer.actions("salesforce", ("answer-case",), {"case": case["Id"], "status": ""}),
         )
 
 
@@ -119,7 +135,7 @@ def _unpaid_invoices(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
             f"Invoice {invoice['id']} of {client.get('lastname', '')} {client.get('firstname', '')}",
             "",
             (("Total", f"¥{totals(invoice).total:,.0f}"), ("Due", invoice["duedate"])),
-            drawer.actions("whmcs", ("pay-invoice",), invoice_id=str(invoice["id"]), amount=""),
+            drawer.actions("whmcs", ("pay-invoice",), {"invoice_id": str(invoice["id"]), "amount": ""}),
         )
 
 
