@@ -59,7 +59,11 @@ async def test_wrong_credentials_are_a_wrong_set_up(sandbox: Sandbox) -> None:
 
 async def test_credentials_travel_in_the_body_only() -> None:
     async with raw_server(answer(200, SUCCESS)) as server:
-        secrets = {"identifier": SecretStr("me"), "secret": SecretStr("s3cret"), "access_key": SecretStr("key")}
+        secrets: dict[str, Any] = {
+            "identifier": SecretStr("me"),
+            "secret": SecretStr("s3cret"),
+            "access_key": SecretStr("key"),
+        }
         whmcs = build_whmcs(WhmcsSettings(url=server.url, **secrets))
         with capture_logs() as lines:
             await call(whmcs, "GetInvoices", {"userid": 1}, repeatable=True)
