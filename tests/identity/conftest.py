@@ -83,7 +83,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
 
 @contextlib.asynccontextmanager
 async def _started(settings: Settings) -> AsyncIterator[Process]:
-    portal, notices = _built(settings)
+    portal, notices = built(settings)
     app = Litestar(
         route_handlers=[*pages, api], middleware=[SessionMiddleware()], openapi_config=None, **web_parts(settings)
     )
@@ -97,7 +97,7 @@ async def _started(settings: Settings) -> AsyncIterator[Process]:
         await part.aclose()
 
 
-def _built(settings: Settings) -> tuple[Portal, Notices]:
+def built(settings: Settings) -> tuple[Portal, Notices]:
     clock, notices = Clock(), Notices(settings.database.direct)
     db = Database(settings.database.url.get_secret_value())
     cache = Cache(settings.redis.url, settings.redis.timeout_seconds, db, clock, notices)
