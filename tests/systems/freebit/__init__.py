@@ -1,0 +1,1 @@
+"""The freebit package, over real sockets."""
