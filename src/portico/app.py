@@ -17,6 +17,7 @@ from portico.clock import Clock
 from portico.db import Database, Notices
 from portico.events import drain
 from portico.events.drain import Reactions
+from portico.events.drops import UNREADABLE
 from portico.events.listener import listen
 from portico.fulfillment import triggers
 from portico.identity.sessions import SessionMiddleware, use_sessions
@@ -32,6 +33,7 @@ from portico.web import web_parts
 REACTIONS: Reactions = {
     ("salesforce", "Order"): triggers.order_changed,
     ("salesforce", "OrderItem"): triggers.order_changed,
+    ("salesforce", UNREADABLE): triggers.order_changed,
     ("whmcs", "CCUpdate"): triggers.card_stored,
 }
 """Foreign event → the domain function that cares. What an event makes stale stands in freshness.py."""

@@ -4,6 +4,61 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
+from portico.billing import api as billing_api
+from portico.billing import pages as billing
+from portico.catalog import api as catalog_api
+from portico.catalog import pages as catalog
 from portico.events.hooks import whmcs_hook
+from portico.health import alive, ready
+from portico.home import api as home_api
+from portico.home import pages as home
+from portico.identity import api as identity_api
+from portico.identity import pages as identity
+from portico.orders import api as orders_api
+from portico.orders import pages as orders
+from portico.subscriptions import api as subscriptions_api
+from portico.subscriptions import pages as subscriptions
 
-ROUTES: list[ControllerRouterHandler] = [whmcs_hook]
+PAGES: list[ControllerRouterHandler] = [
+    *identity.pages,
+    home.home_page,
+    catalog.catalog_page,
+    catalog.product_page,
+    orders.cart_page,
+    orders.add_item,
+    orders.remove_item,
+    orders.checkout_page,
+    orders.check_out,
+    orders.orders_page,
+    orders.order_page,
+    orders.install_page,
+    billing.invoices_page,
+    billing.invoice_page,
+    billing.pay,
+    billing.payment_methods_page,
+    billing.manage_payment_methods,
+    billing.return_page,
+    subscriptions.services_page,
+    subscriptions.service_page,
+]
+API: list[ControllerRouterHandler] = [
+    identity_api.api,
+    home_api.status,
+    catalog_api.catalog,
+    catalog_api.eligibility,
+    orders_api.cart,
+    orders_api.replace_cart,
+    orders_api.place,
+    orders_api.orders,
+    orders_api.order,
+    orders_api.operation,
+    billing_api.invoices,
+    billing_api.invoice,
+    billing_api.invoice_pay_link,
+    billing_api.payment_methods,
+    billing_api.manage_link,
+    billing_api.payment_gateways,
+    subscriptions_api.subscriptions,
+    subscriptions_api.subscription,
+]
+ROUTES: list[ControllerRouterHandler] = [*PAGES, *API, whmcs_hook, alive, ready]

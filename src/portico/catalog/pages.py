@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 
-from portico.catalog.products import CATEGORIES, Offers, offers_for
+from portico.catalog.products import CATEGORIES, offers_for
 from portico.errors import Trouble
 from portico.portal import Portal
 from portico.web import Form, render
@@ -17,7 +17,7 @@ async def catalog_page(request: Request[Any, Any, Any]) -> Response[bytes]:
     portal: Portal = request.app.state.portal
     chosen = request.query_params.get("category", "")
     try:
-        offers: Offers | None = await offers_for(portal, request.user.customer)
+        offers = await offers_for(portal, request.user.customer)
     except Trouble:
         return render(request, "catalog/catalog.html", offers=None, groups=[], chosen="", categories=[])
     shown = [offer for offer in offers.items if offer.product.item_class in ("Service", "Add-on")]

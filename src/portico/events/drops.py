@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from portico.cache import scope_of
 from portico.customer import WhmcsClientId
-from portico.freshness import Rule, dropped_by
+from portico.freshness import RULES, Rule, dropped_by
 from portico.identity.mapping import customer_by_client
 from portico.inbox import Event
 from portico.portal import Portal
@@ -18,6 +18,9 @@ ACCOUNTS = text("""
     SELECT order_id, sf_account_id FROM placements WHERE order_id = ANY(:order_ids)
     UNION SELECT order_id, sf_account_id FROM fulfillments WHERE order_id = ANY(:order_ids)
 """)
+
+UNREADABLE = "unreadable"
+"""Kind of a change event that could not be decoded: any entity may have changed."""
 
 INVOICE, SERVICE, CARD, CLIENT = "whmcs:invoice", "whmcs:service", "whmcs:card", "whmcs:client"
 
@@ -102,6 +105,9 @@ async def _of_hook(portal: Portal, event: Event, drops: Drops) -> None:
 
 
 async def _of_change(portal: Portal, event: Event, drops: Drops) -> None:
+    if event.kind == UNREADABLE:
+        drops.whole_kinds.update(rule for rule in RULES if rule.seconds is None)
+        return
     rules = dropped_by(f"salesforce:{event.kind}")
     if not rules:
         return

@@ -6,9 +6,10 @@ At least once, duplicates harmless; a position is stored in the transaction that
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,11 @@ from sqlalchemy import text
 from portico import inbox
 from portico.errors import PorticoError, SystemDown
 from portico.events.drain import defer_drain
-from portico.events.drops import drops_of
+from portico.events.drops import UNREADABLE, drops_of
 from portico.fulfillment.triggers import defer_poll
 from portico.inbox import NewEvent
 from portico.portal import Portal
-from portico.systems.salesforce.change_events import ChangeEvent
-from portico.systems.salesforce.changes import Batch, ReplayLost, Start, open_stream
+from portico.systems.salesforce.changes import Batch, ChangeEvent, ReplayLost, Start, open_stream
 
 log = structlog.get_logger()
 
@@ -85,8 +85,9 @@ async def _lead(portal: Portal) -> None:
     start: Start = term.position or "latest"
     while True:
         try:
-            async for position in _stream(portal, term, start):
-                start, failures = position, 0
+            async with contextlib.aclosing(_stream(portal, term, start)) as positions:
+                async for position in positions:
+                    start, failures = position, 0
         except ReplayLost:
             # What happened since is not known: everything copied is retired, and the stream begins at its earliest.
             log.error("listener.position.lost")
@@ -102,17 +103,18 @@ async def _lead(portal: Portal) -> None:
         await asyncio.sleep(random.uniform(0.1, min(2.0**failures, 60)) if failures > 1 else 0)  # noqa: S311
 
 
-async def _stream(portal: Portal, term: Term, start: Start) -> AsyncIterator[bytes]:
+async def _stream(portal: Portal, term: Term, start: Start) -> AsyncGenerator[bytes, None]:
     """One stream. Without a position of ours, all copies are retired once it is open, and orders are polled."""
     fresh = isinstance(start, str)
-    async for batch in open_stream(portal.salesforce, term.topic, start):
-        await _store(portal, term, batch)
-        if fresh:
-            fresh = False
-            await portal.cache.retire()
-            async with portal.db.begin() as tx:
-                await defer_poll(tx)
-        yield batch.position
+    async with contextlib.aclosing(open_stream(portal.salesforce, term.topic, start)) as batches:
+        async for batch in batches:
+            await _store(portal, term, batch)
+            if fresh:
+                fresh = False
+                await portal.cache.retire()
+                async with portal.db.begin() as tx:
+                    await defer_poll(tx)
+            yield batch.position
 
 
 async def _store(portal: Portal, term: Term, batch: Batch) -> None:
@@ -136,14 +138,15 @@ def _new_event(event: ChangeEvent) -> NewEvent:
     record_ids = [] if event.concerns_all else list(event.record_ids)
     body: dict[str, Any] = {"change": event.change_type, "own": event.own, "record_ids": record_ids}
     if event.problem:
-        body["problem"] = event.problem
+        parked = base64.b64encode(event.raw).decode()
+        body |= {"problem": event.problem, "schema_id": event.schema_id, "raw": parked}
     if event.entity == "Account":
         body["account_ids"] = record_ids
     if event.entity == "Order":
         body |= {"order_ids": record_ids, "account_ids": _known(event.account_id)}
     if event.entity == "OrderItem":
         body["order_ids"] = _known(event.order_id)
-    return NewEvent("salesforce", event.event_id, event.entity, body)
+    return NewEvent("salesforce", event.event_id, event.entity or UNREADABLE, body)
 
 
 def _known(value: str | None) -> list[str]:

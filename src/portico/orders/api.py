@@ -90,7 +90,7 @@ class OrderItemOut(msgspec.Struct, frozen=True):
     sku: str
     name: str
     quantity: int
-    billing_cycle: str
+    billing_cycle: str | None
     unit_price: MoneyShape
     line_number: str | None
 

@@ -1,0 +1,41 @@
+"""`/services` and `/services/{id}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from portico.errors import Trouble
+from portico.portal import Portal
+from portico.subscriptions.services import service_for, services_of
+from portico.subscriptions.words import CYCLE_WORDS, SERVICE_WORDS
+from portico.web import paging, render
+
+
+@get("/services", access="customer", include_in_schema=False)
+async def services_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+    portal: Portal = request.app.state.portal
+    try:
+        copy = await services_of(portal, request.user.customer)
+    except Trouble:
+        return render(request, "subscriptions/services.html", rows=None)
+    where = paging(request, len(copy.value))
+    shown = copy.value[where.offset : where.offset + where.size]
+    rows = [(service, *SERVICE_WORDS[service.status], CYCLE_WORDS[service.billing_cycle]) for service in shown]
+    return render(request, "subscriptions/services.html", rows=rows, where=where, as_of_time=copy.as_of)
+
+
+@get("/services/{service_id:int}", access="customer", ids={"service_id": "service"}, include_in_schema=False)
+async def service_page(request: Request[Any, Any, Any], service_id: int) -> Response[bytes]:
+    copy = await service_for(request.app.state.portal, request.user.customer, service_id)
+    words, tone = SERVICE_WORDS[copy.value.status]
+    return render(
+        request,
+        "subscriptions/service.html",
+        service=copy.value,
+        words=words,
+        tone=tone,
+        cycle=CYCLE_WORDS[copy.value.billing_cycle],
+        as_of_time=copy.as_of,
+    )
