@@ -7,8 +7,8 @@ from typing import Any
 from portico_sandbox.world_newcomers import FREE, OTHERS
 from portico_sandbox.world_types import Person
 
-HINA, EMMA, *_ = FREE
-RIN, MATEO, YUMA, _ = OTHERS
+HINA, EMMA = FREE[:2]
+RIN, MATEO, YUMA = OTHERS[:3]
 PASSWORD = "correct horse battery"
 
 

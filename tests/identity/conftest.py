@@ -37,7 +37,7 @@ from tests.fixtures.lifespan import lifespan
 class Process:
     """What one web process holds."""
 
-    app: Litestar
+    app: Any
     portal: Portal
     notices: Notices
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from portico.identity.seed import seed_people
 from tests.identity.conftest import Process
 
 SIGN_IN = "/api/v1/auth/sign-in"
-ADA = {"email": "ada.sato@mail.example", "password": "demo-ada-lovelace", "whmcs_client_id": 3001}
+ADA: dict[str, Any] = {"email": "ada.sato@mail.example", "password": "demo-ada-lovelace", "whmcs_client_id": 3001}
 STAFF = {"email": "staff@portico.example", "password": "demo-staff-member", "role": "staff"}
 WORLD = {"customers": {"ready": [{**ADA, "sf_account_id": "0015g00000READY1AA"}]}, "staff": [STAFF]}
 

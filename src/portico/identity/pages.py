@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 
 from portico.errors import NotFound, Refusal, StillRunning
 from portico.i18n import _m
@@ -85,7 +86,7 @@ async def join(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/sign-up/{operation_id:uuid}", access="public", ids={"operation_id": "operation"}, include_in_schema=False)
-async def sign_up_state_page(request: Request[Any, Any, Any], operation_id: UUID) -> Response[bytes]:
+async def sign_up_state_page(request: Request[Any, Any, Any], operation_id: FromPath[UUID]) -> Response[bytes]:
     """Where a sign-up stands that is not done yet; whoever has the unguessable address may look."""
     sign_up = await sign_up_state(_portal(request), operation_id)
     if sign_up is None:
