@@ -116,7 +116,8 @@ class _Parser:
             if found.lastgroup != "space":
                 tokens.append(Token(found.lastgroup or "", found.group(), at))
             at = found.end()
-        return [*tokens, Token("end", "<EOF>", len(self._text))]
+        end = Token("end", "<EOF>", len(self._text))
+        return [*tokens, end, end]  # two: reading one more token never runs off
 
     def whole(self) -> Query:
         query = self._query()
@@ -276,7 +277,7 @@ class _Parser:
 
     def _advance(self) -> Token:
         token = self._peek
-        self._next = min(self._next + 1, len(self._tokens) - 1)
+        self._next += 1
         return token
 
     def _take(self, word: str) -> bool:

@@ -41,7 +41,7 @@ def run(sandbox: Sandbox, text: str, *, deleted: bool = False) -> Result:
     query = parse(text)
     entity = entity_of(query)
     _check_items(sandbox, query, entity)
-    rows = _selected(sandbox, query, entity, _candidates(sandbox, query, entity, deleted))
+    rows = _selected(sandbox, query, entity, candidates(sandbox, query, entity, deleted))
     return Result(query, [row["Id"] for row in rows])
 
 
@@ -129,7 +129,7 @@ def _semi_join(sandbox: Sandbox, query: Query) -> set[Any]:
     return {item.value(sandbox, row) for row in _selected(sandbox, query, entity, rows_of(sandbox.store, entity))}
 
 
-def _candidates(sandbox: Sandbox, query: Query, entity: Entity, deleted: bool) -> Iterator[Row]:
+def candidates(sandbox: Sandbox, query: Query, entity: Entity, deleted: bool) -> Iterator[Row]:
     """The rows that an index leaves over. It is only a first choice: every row is tested afterwards."""
     ids = None if deleted or query.where is None else _ids_by_index(sandbox, query, entity, query.where)
     if ids is None:
