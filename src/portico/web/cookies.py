@@ -60,7 +60,7 @@ def flash_of(settings: Settings, cookies: dict[str, str]) -> Flash | None:
     try:
         kind, key, values = _unpack(base64.urlsafe_b64decode(packed))
         sentence = known(key)
-        if sentence is None:
+        if sentence is None or ("%(" in sentence.text and not values):
             return None
         message = sentence(**{name: value[:_LONGEST_VALUE] for name, value in values.items()})
         message.in_language("en")  # a value that the sentence asks for is missing: KeyError

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromPath
 
 from portico.errors import NotFound
 
@@ -35,11 +36,11 @@ class Assets:
         files |= {name: text.encode() for name, text in extra.items()}
         self._assets = {name: _asset(name, body) for name, body in files.items()}
 
-    def url(self, name: str) -> str:
+    def url(self, name: FromPath[str]) -> str:
         """`/static/portico.css?v=…`: the address changes with the content. KeyError for a file that is not there."""
         return f"/static/{name}?v={self._assets[name].digest}"
 
-    def __getitem__(self, name: str) -> Asset:
+    def __getitem__(self, name: FromPath[str]) -> Asset:
         if name not in self._assets:
             raise NotFound(name)
         return self._assets[name]
@@ -51,7 +52,7 @@ def _asset(name: str, body: bytes) -> Asset:
 
 
 @get("/static/{name:str}", access="public", ids={"name": "static file"}, include_in_schema=False, sync_to_thread=False)
-def static_file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+def static_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     assets: Assets = request.app.state.web.assets
     return _answer(request, assets[name])
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromPath
 
 from portico import errors
 from portico.errors import FieldFault, InputWrong
@@ -54,7 +55,7 @@ _FAILURES: dict[str, errors.PorticoError] = {
 
 @get(["/style-book", "/style-book/{part:str}"], access="public", ids={"part": "part of the style book"},
      include_in_schema=False, sync_to_thread=False)  # fmt: skip
-def style_book(request: Request[Any, Any, Any], part: str = "") -> Response[Any]:
+def style_book(request: Request[Any, Any, Any], part: FromPath[str] = "") -> Response[Any]:
     if part == "card":
         return render(request, "components/style_book_card.html", form=_refused_form(), status=200)
     request.scope["user"] = _Person()
