@@ -12,6 +12,8 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class RawServer:
+    scripts: tuple[Script, ...]
+    """One for each request; the last one goes on for ever. May be changed while it runs."""
     port: int = 0
     heads: list[bytes] = field(default_factory=list)
     """The head of every request that arrived, in order."""
@@ -24,8 +26,8 @@ class RawServer:
 
 @asynccontextmanager
 async def raw_server(*scripts: Script) -> AsyncIterator[RawServer]:
-    """Plays the first script to the first request, and so on; the last one goes on for ever."""
-    seen = RawServer()
+    """Plays the first script to the first request, and so on."""
+    seen = RawServer(scripts)
     conversations: set[asyncio.Task[None]] = set()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,7 +39,7 @@ async def raw_server(*scripts: Script) -> AsyncIterator[RawServer]:
                 head = await reader.readuntil(b"\r\n\r\n")
                 seen.heads.append(head)
                 seen.bodies.append(await reader.readexactly(_length(head)))
-                await scripts[min(len(seen.heads), len(scripts)) - 1](reader, writer)
+                await seen.scripts[min(len(seen.heads), len(seen.scripts)) - 1](reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

@@ -49,6 +49,8 @@ class Salesforce:
     fields: SalesforceFields
     token: TokenHolder
     currency: str
+    batch_size: int = 2000
+    """Rows that a page of a query may hold; Salesforce may choose fewer."""
 
     async def ping(self) -> None:
         """Whether token and REST work. Raises as every call does."""
@@ -145,6 +147,7 @@ class Salesforce:
             "Authorization": f"Bearer {token.secret}",
             "Accept": "application/json",
             "Sforce-Call-Options": f"client={self.settings.client_name}",
+            "Sforce-Query-Options": f"batchSize={self.batch_size}",
         }
         if content is not None:
             headers["Content-Type"] = "application/json"
