@@ -129,19 +129,26 @@ def _open_cases(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
 
 def _unpaid_invoices(sandbox: Sandbox, drawer: _Drawer) -> Iterator[Task]:
     for invoice in rows_where(sandbox, INVOICES, status="Unpaid")[: -AT_MOST - 1 : -1]:
-        client = find(sandbox, CLIENTS, invoice["userid"]) or {}
         yield Task(
             "whmcs",
-            f"Invoice {invoice['id']} of {client.get('lastname', '')} {client.get('firstname', '')}",
+            f"Invoice {invoice['id']} of {_client_name(sandbox, invoice['userid'])}",
             "",
             (("Total", f"¥{totals(invoice).total:,.0f}"), ("Due", invoice["duedate"])),
-            drawer.actions("whmcs", ("pay-invoice",), {"invoice_id": str(invoice["id"]), "amount": ""}),
+            drawer.actions("whmcs", ("", "pay-invoice"), {"invoice_id": str(invoice["id"]), "amount": ""}),
         )
 
 
 def _account_name(sandbox: Sandbox, row: Row) -> str:
     account = row_of(sandbox.store, ACCOUNT, row["AccountId"])
     return str(account["Name"]) if account else "nobody"
+
+
+def _client_name(sandbox: Sandbox, client_id: int) -> str:
+    client = find(sandbox, CLIENTS, client_id)
+    if client is None:
+        return "nobody"
+    first, last = client["firstname"], client["lastname"]
+    return client["companyname"] or (f"{first} {last}" if last.isascii() else f"{last} {first}")
 
 
 def _item_name(sandbox: Sandbox, item: Row) -> str:

@@ -49,7 +49,7 @@ def routes(sandbox: Sandbox, buttons: Sequence[Button], notices: Notices) -> lis
 
     @get("/")
     async def desk_page(notice: FromQuery[str] = "") -> Response[str]:
-        recent = sandbox.ledger.lines()[:-9:-1]
+        recent = sandbox.ledger.lines()[:-7:-1]
         return shown("desk", notice, desk=desk_of(sandbox, buttons), recent=recent)
 
     @get("/buttons")
