@@ -89,7 +89,7 @@ async def play(dial: Dial | None, work: Callable[[], Awaitable[Answer]], faults:
         await asyncio.sleep(dial.seconds)
     answer = await work()
     if dial.mode == "commit_then_hang":
-        await asyncio.sleep(3600)  # the caller's deadline ends this: its disconnect cancels us
+        await asyncio.sleep(3600)  # far longer than any caller waits; the end of the server cuts it short
     return faults.malformed() if dial.mode == "malformed" else answer
 
 
