@@ -88,7 +88,8 @@ def test_of(sandbox: Sandbox, entity: Entity, condition: Condition, alias: str, 
 
 
 def sort_key(field: Field, value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) and field.type not in ("id", "reference") else value
+    exact = ("id", "reference", "date", "datetime")
+    return value.casefold() if isinstance(value, str) and field.type not in exact else value
 
 
 def comparable(sandbox: Sandbox, field: Field, literal: Literal) -> Any:
@@ -106,7 +107,8 @@ def comparable(sandbox: Sandbox, field: Field, literal: Literal) -> Any:
         return literal.text == "TRUE" if literal.kind == "boolean" else _misfit(field, "boolean")
     if field.type in ("date", "datetime"):
         return _time(sandbox, field, literal)
-    return literal.text.casefold() if literal.kind == "string" else _misfit(field, "string", quoted=True)
+    # An empty text is null to Salesforce.
+    return literal.text.casefold() or None if literal.kind == "string" else _misfit(field, "string", quoted=True)
 
 
 def _comparison(sandbox: Sandbox, entity: Entity, node: Comparison, alias: str, semi_join: SemiJoin) -> Test:
