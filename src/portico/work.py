@@ -28,7 +28,7 @@ jobs = App(connector=PsycopgConnector())
 """Registry only, until a worker opens it: web processes defer on their own connections."""
 
 STALLED_SECONDS = 4
-QUEUES = ("orders", "events", "mail", "house")
+QUEUES = ["orders", "events", "mail", "house"]
 
 _portal: Portal | None = None
 
@@ -114,7 +114,7 @@ async def run(the_portal: Portal, stopping: asyncio.Event, *, concurrency: int =
 async def _work_until(stopping: asyncio.Event, concurrency: int) -> None:
     worker = asyncio.create_task(
         jobs.run_worker_async(
-            queues=QUEUES,
+            queues=list(QUEUES),  # psycopg reads a tuple as a row, not as an array
             concurrency=concurrency,
             install_signal_handlers=False,
             fetch_job_polling_interval=2.0,
@@ -133,7 +133,7 @@ async def _work_until(stopping: asyncio.Event, concurrency: int) -> None:
             await worker
         return
     error = None if worker.cancelled() else worker.exception()
-    log.warning("work.database.lost", error=type(error).__name__ if error else "ended")
+    log.warning("work.database.lost", error=type(error).__name__ if error else "ended", cause=repr(error.__cause__ if error else None))
     if error is not None and not isinstance(error, (psycopg.Error, OSError)) and not _is_connector_error(error):
         raise error
     await asyncio.sleep(0.5)
