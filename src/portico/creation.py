@@ -136,7 +136,9 @@ async def forget(tx: AsyncConnection, creation_id: UUID) -> None:
 
 async def withdraw(tx: AsyncConnection, creation_id: UUID) -> bool:
     """Removes an intent of which nothing was ever sent. False where somebody carries it out just now, or has."""
-    query = text("DELETE FROM creations WHERE id = :id AND state = 'intended' AND attempt <= 1 AND claimed_until IS NULL")
+    query = text(
+        "DELETE FROM creations WHERE id = :id AND state = 'intended' AND attempt <= 1 AND claimed_until IS NULL"
+    )
     return (await tx.execute(query, {"id": creation_id})).rowcount > 0
 
 

@@ -9,9 +9,9 @@ from portico.billing import pages as billing
 from portico.catalog import api as catalog_api
 from portico.catalog import pages as catalog
 from portico.events.hooks import whmcs_hook
-from portico.health import alive, ready
 from portico.home import api as home_api
 from portico.home import pages as home
+from portico.home.health import alive, ready
 from portico.identity import api as identity_api
 from portico.identity import pages as identity
 from portico.orders import api as orders_api

@@ -10,10 +10,9 @@ from litestar import Request, Response, get, post
 from litestar.params import Parameter
 
 from portico.billing.hand_offs import HandOff, pay_link, payment_methods_link
-from portico.billing.invoices import invoice_for, invoices_of
+from portico.billing.invoices import InvoiceRow, invoice_for, invoices_of
 from portico.billing.payment_methods import gateways, payment_methods_of, today
 from portico.portal import Portal
-from portico.systems.whmcs.invoices import InvoiceRow
 from portico.web.shapes import Listing, MoneyShape, money_shape, whole
 
 PAGE = 25

@@ -9,6 +9,8 @@ from portico.portal import Portal
 from portico.systems.whmcs import invoices as whmcs_invoices
 from portico.systems.whmcs.invoices import Invoice, InvoiceRow
 
+__all__ = ["Invoice", "InvoiceRow", "invoice_for", "invoices_of"]
+
 
 @cached(INVOICES)
 async def invoices_of(portal: Portal, customer: Customer) -> list[InvoiceRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +11,7 @@ from portico.demo.ports import Ports
 
 OF_REAL_SYSTEMS = ("DATABASE_", "REDIS_", "MAIL_", "WHMCS_", "SALESFORCE_", "FREEBIT_", "SANDBOX_", "PG")
 
-STAFF = [
-    {"email": "staff@portico.example", "password": "portico-staff-1", "role": "staff"},
-    {"email": "admin@portico.example", "password": "portico-admin-1", "role": "admin"},
-]
+STAFF = [{"email": "staff@portico.example", "password": "portico-staff-1", "role": "staff"}]
 
 
 def portal_url(ports: Ports) -> str:
@@ -55,3 +53,18 @@ def parse(text: str) -> dict[str, str]:
 
 def lines(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in sorted(values.items()))
+
+
+def fingerprint(world: Path) -> str:
+    """Changes when a database that was seeded from this world must be looked at again."""
+    portico = Path(__file__).parents[1]
+    sources = [world, portico / "identity/seed.py", *sorted((portico / "migrations/versions").glob("*.py"))]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in sources)).hexdigest()
+
+
+def noted(note: Path) -> str:
+    return note.read_text() if note.exists() else ""
+
+
+def make_note(note: Path, fingerprint_: str) -> None:
+    note.write_text(fingerprint_)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import http.client
 import socket
 from dataclasses import dataclass
+from http import HTTPStatus
 
 LEFTOVERS_SECONDS = 4
 """A run that was just killed needs a moment until its processes are gone."""
@@ -71,6 +73,18 @@ def is_open(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether GET there is answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=0.5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _can_bind(family: socket.AddressFamily, host: str, port: int) -> bool:

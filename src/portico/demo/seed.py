@@ -10,18 +10,15 @@ from typing import Any
 
 from portico.app import build_portal, running
 from portico.db import migrate
-from portico.demo import environment
 from portico.identity.seed import seed_people
 from portico.settings import Settings, read_settings
-from portico.settings_text import in_use
 
 
-def main(folder: Path) -> None:
-    """Run as a process of its own by the supervisor; `folder` holds world.json and takes `env`."""
+def main(world: Path) -> None:
+    """Run as a process of its own by the supervisor, with the portal's settings; `world` is world.json."""
     settings = read_settings()
-    (folder / "env").write_text(environment.lines(in_use(settings)))
     migrate(settings.database.direct)
-    asyncio.run(_seed(settings, json.loads((folder / "world.json").read_text())))
+    asyncio.run(_seed(settings, json.loads(world.read_text())))
 
 
 async def _seed(settings: Settings, world: dict[str, Any]) -> None:

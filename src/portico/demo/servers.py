@@ -47,6 +47,11 @@ class Postgres:
         self._port = port
         self._log = log
 
+    @property
+    def note(self) -> Path:
+        """A file of ours beside the data, for what is known of it: gone when the data are."""
+        return self._data / "portico.note"
+
     def url(self, database: str) -> str:
         return f"postgresql://portico@127.0.0.1:{self._port}/{database}"
 

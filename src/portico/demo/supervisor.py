@@ -19,11 +19,13 @@ from typing import Any
 from portico.demo import environment
 from portico.demo.binaries import Binaries, ServersMissing, find_binaries
 from portico.demo.keeping import Family
-from portico.demo.ports import Ports, PortTaken, is_open, wait_until_free
+from portico.demo.ports import Ports, PortTaken, answers, is_open, wait_until_free
 from portico.demo.processes import Child, Command
 from portico.demo.second_address import also_on_ipv6
 from portico.demo.servers import Postgres, Redis, ServerFailed, until_up
 from portico.demo.welcome import welcome
+from portico.settings import SettingsWrong, read_settings
+from portico.settings_text import in_use
 
 DATABASE = "portico"
 PARENT_LOOK_SECONDS = 0.3
@@ -92,7 +94,6 @@ class Demo:
         self.reset = options.reset
         self.logs = options.folder / "log"
         self.family = Family(say)
-        self.started = time.monotonic()
 
     async def live(self) -> None:
         """Starts everything, tells where it is, and restarts what ends."""
@@ -102,15 +103,14 @@ class Demo:
         postgres = Postgres(binaries, "postgres", self.ports["Postgres"], self.logs / "postgres.log")
         database_url = postgres.url(DATABASE)
         sandbox = self._base_env() | environment.of_sandbox(self.ports, self.folder / "sandbox", database_url)
+        # The world first, alone: the first time it makes the keys that the sandbox works with.
         redis_url, portal, _ = await asyncio.gather(
-            self._redis(binaries),
-            self._world_and_sandbox(sandbox),
-            self._postgres(postgres),
+            self._redis(binaries), self._of_world(sandbox), self._postgres(postgres)
         )
         env = sandbox | portal | environment.of_portal(self.ports, database_url, redis_url)
-        await self._seed(env)
-        await self._portal(env)
-        say(f"up after {time.monotonic() - self.started:.1f} s")
+        self._write_env(env)
+        await asyncio.gather(self._sandbox(sandbox), self._portal(env, postgres.note))
+        say("up")
         print(welcome(json.loads((self.folder / "world.json").read_text()), self.folder), flush=True)
         await self.family.keep()
 
@@ -123,7 +123,11 @@ class Demo:
                 file.unlink()
 
     def _base_env(self) -> dict[str, str]:
-        return environment.inherited() | {"PYTHONUNBUFFERED": "1"}
+        env = environment.inherited() | {"PYTHONUNBUFFERED": "1"}
+        # Compiling everything at each start would double it: who wants no bytecode beside the sources gets it here.
+        if env.pop("PYTHONDONTWRITEBYTECODE", ""):
+            env["PYTHONPYCACHEPREFIX"] = str(self.folder / "bytecode")
+        return env
 
     async def _postgres(self, postgres: Postgres) -> None:
         await postgres.prepare(forget=self.reset)
@@ -138,15 +142,6 @@ class Demo:
         redis = Redis(binaries, self.ports["Redis"], self.logs / "redis.log")
         await redis.ready(self.family.add(redis.start))
         return redis.url
-
-    async def _world_and_sandbox(self, env: dict[str, str]) -> dict[str, str]:
-        if (self.folder / "world.json").exists():
-            portal, _ = await asyncio.gather(self._of_world(env), self._sandbox(env))
-            return portal
-        # The first time keys are made: not by two processes at once.
-        portal = await self._of_world(env)
-        await self._sandbox(env)
-        return portal
 
     async def _of_world(self, env: dict[str, str]) -> dict[str, str]:
         """Writes world.json; answers the portal's settings for this sandbox."""
@@ -165,25 +160,40 @@ class Demo:
         return output.decode()
 
     async def _sandbox(self, env: dict[str, str]) -> None:
+        control = self.ports["control panel and mailbox"]
         child = self._start("sandbox", [sys.executable, "-m", "portico_sandbox"], env)
-        await until_up(child, lambda: all(is_open(port) for port in self.ports.sandbox))
+        await until_up(child, lambda: answers(control, "/control/health") and all(map(is_open, self.ports.sandbox)))
         say("the sandbox is up: WHMCS, Salesforce, Freebit, mailbox")
 
-    async def _seed(self, env: dict[str, str]) -> None:
-        argv = [sys.executable, "-m", "portico.demo.seed", str(self.folder)]
+    def _write_env(self, env: dict[str, str]) -> None:
+        os.environ.update(env)
+        try:
+            (self.folder / "env").write_text(environment.lines(in_use(read_settings())))
+        except SettingsWrong as wrong:
+            raise DemoRefused(f"Settings are wrong:\n{wrong}") from wrong
+
+    async def _seed(self, env: dict[str, str], note: Path) -> None:
+        """Schema and people; left out where this database has had just these."""
+        wanted = environment.fingerprint(self.folder / "world.json")
+        if environment.noted(note) == wanted:
+            return
+        argv = [sys.executable, "-m", "portico.demo.seed", str(self.folder / "world.json")]
         child = Child(Command("seed", argv, env, self.logs / "seed.log"))
         if (code := await self.family.once(child)) != 0:
             raise ServerFailed(f"The database could not be prepared (exit {code}):\n{child.last_lines(40)}")
+        environment.make_note(note, wanted)
         say("the database is ready")
 
-    async def _portal(self, env: dict[str, str]) -> None:
+    async def _portal(self, env: dict[str, str], note: Path) -> None:
+        await self._seed(env, note)
+
         def metrics(name: str) -> dict[str, str]:
             return {"PORTAL_METRICS_PORT": str(self.ports[f"metrics of {name}"])}
 
         for command, name in (("worker", "worker"), ("listen", "listener")):
             self._start(name, [sys.executable, "-m", "portico", command], env | metrics(name))
         web = self._start("web", [sys.executable, "-m", "portico", "web"], env)
-        await until_up(web, lambda: is_open(self.ports["portal"]))
+        await until_up(web, lambda: answers(self.ports["portal"], "/readyz"))
         self.family.attach(await also_on_ipv6(self.ports["portal"]))
 
     def _start(self, name: str, argv: list[str], env: dict[str, str]) -> Child:
@@ -212,5 +222,8 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+STARTED = time.monotonic()
+
+
 def say(text: str) -> None:
-    print(f"demo: {text}", flush=True)
+    print(f"demo: {time.monotonic() - STARTED:4.1f} s  {text}", flush=True)

@@ -11,11 +11,10 @@ from litestar import Request, Response, get, post, put
 
 from portico.errors import IdempotencyKeyMissing, NotFound
 from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
-from portico.orders.checkout import place_order, placement_for
+from portico.orders.checkout import ShippingAddress, place_order, placement_for
 from portico.orders.orders import OrderWithJournal, order_with_journal, orders_with_journals
 from portico.orders.progress import ProgressStep, progress_of, status_of
 from portico.portal import Portal
-from portico.systems.salesforce.orders import ShippingAddress
 from portico.web import language, read_json
 from portico.web.shapes import Listing, MoneyShape, money_shape, whole
 

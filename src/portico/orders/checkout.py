@@ -43,6 +43,8 @@ from portico.systems.salesforce.orders import NewOrder, NewOrderItem, ShippingAd
 from portico.systems.whmcs.clients import Client
 from portico.work import defer, job, portal
 
+__all__ = ["Placement", "ShippingAddress", "finish", "place_order", "placement_for", "resume", "shipping_address"]
+
 log = structlog.get_logger()
 
 KIND = "sf_order"

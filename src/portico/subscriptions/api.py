@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Request, get
 
-from portico.subscriptions.services import service_for, services_of
-from portico.systems.whmcs.services import Service
+from portico.subscriptions.services import Service, service_for, services_of
 from portico.web.shapes import Listing, MoneyShape, money_shape, whole
 
 

@@ -9,6 +9,8 @@ from portico.portal import Portal
 from portico.systems.whmcs import services as whmcs_services
 from portico.systems.whmcs.services import Service
 
+__all__ = ["Service", "service_for", "services_of"]
+
 
 @cached(SUBSCRIPTIONS)
 async def services_of(portal: Portal, customer: Customer) -> list[Service]:

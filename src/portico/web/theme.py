@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 Rgb = tuple[float, float, float]
 
@@ -18,14 +18,14 @@ _ENOUGH_IN_THE_DARK = 6.0  # a color that only just passes looks dull there
 def theme_css(accent: str) -> str:
     """The stylesheet of the operator's accent (`#rrggbb`), as custom properties for light and dark."""
     color = _parsed(accent)
-    light = _readable(color, LIGHT_GROUND, _BLACK, _ENOUGH)
-    dark = _readable(color, DARK_GROUND, _WHITE, _ENOUGH_IN_THE_DARK)
+    light = _readable(color, LIGHT_GROUND, _BLACK, _soft_light, _ENOUGH)
+    dark = _readable(color, DARK_GROUND, _WHITE, _soft_dark, _ENOUGH_IN_THE_DARK)
     on_light, on_dark = (_hex(_ink_on(shade)) for shade in (light, dark))
     return (
         ":root{"
         f"--accent:light-dark({_hex(light)},{_hex(dark)});"
         f"--on-accent:light-dark({on_light},{on_dark});"
-        f"--accent-soft:light-dark({_hex(_mixed(light, _WHITE, 0.9))},{_hex(_mixed(dark, DARK_GROUND, 0.82))})"
+        f"--accent-soft:light-dark({_hex(_soft_light(light))},{_hex(_soft_dark(dark))})"
         "}\n"
     )
 
@@ -36,13 +36,21 @@ def contrast(one: Rgb, other: Rgb) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _readable(color: Rgb, ground: Rgb, towards: Rgb, enough: float) -> Rgb:
-    """The nearest shade of the color that can be read on this ground."""
+def _readable(color: Rgb, ground: Rgb, towards: Rgb, soft: Callable[[Rgb], Rgb], enough: float) -> Rgb:
+    """The nearest shade of the color that can be read on this ground, and on its own soft tint."""
     for step in range(101):
         shade = _mixed(color, towards, step / 100)
-        if contrast(shade, ground) >= enough:
+        if contrast(shade, ground) >= enough and contrast(shade, soft(shade)) >= _ENOUGH:
             return shade
     return towards
+
+
+def _soft_light(shade: Rgb) -> Rgb:
+    return _mixed(shade, _WHITE, 0.9)
+
+
+def _soft_dark(shade: Rgb) -> Rgb:
+    return _mixed(shade, DARK_GROUND, 0.84)
 
 
 def _ink_on(ground: Rgb) -> Rgb:
