@@ -74,7 +74,6 @@ def portal_environment(settings: Settings) -> dict[str, str]:
         "FREEBIT_MASTER_ACCOUNT": settings.freebit_master_account,
         "FREEBIT_AUTH_FAILURE_CODES": Invented.AUTH_KEY_WRONG.pair,
         "FREEBIT_UNKNOWN_ACCOUNT_CODES": Invented.ACCOUNT_UNKNOWN.pair,
-        "FREEBIT_UNKNOWN_ACCOUNT_CODES": Invented.ACCOUNT_UNKNOWN.pair,
         "FREEBIT_SMDP_ADDRESS": "smdp.portico.example",
         "MAIL_HOST": "127.0.0.1",
         "MAIL_PORT": str(settings.smtp_port),
