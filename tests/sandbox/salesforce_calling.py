@@ -19,6 +19,7 @@ import jwt
 
 from portico_sandbox.salesforce import pubsub, wire
 from portico_sandbox.salesforce.app import build_app
+from portico_sandbox.salesforce.avro_schemas import schema_by_id
 from portico_sandbox.salesforce.keys import Keys
 from portico_sandbox.salesforce.seed import seed
 from portico_sandbox.sandbox import Sandbox
@@ -187,8 +188,6 @@ class Change:
     @classmethod
     def read(cls, consumed: Any) -> Change:
         # The schema as GetSchema gives it; asked directly to keep this reader small.
-        from portico_sandbox.salesforce.avro_schemas import schema_by_id
-
         known = schema_by_id(consumed.event.schema_id)
         assert known
         schema = json.loads(known.json)

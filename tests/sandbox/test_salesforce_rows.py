@@ -69,7 +69,7 @@ async def test_refusals(org: Salesforce, entity: str, body: Any, code: str, fiel
     answer = await org.call("POST", f"/sobjects/{entity}", body)
     assert answer.status_code in (400, 403)
     [fault] = answer.json()
-    assert (fault["errorCode"], fault["fields"] if "fields" in fault else []) == (code, fields)
+    assert (fault["errorCode"], fault.get("fields", [])) == (code, fields)
     assert len(org.sandbox.ledger.lines()) == before
 
 

@@ -160,7 +160,7 @@ def _faults(call: Call, dial: Dial | None) -> FaultAnswers[Answer]:
 def _down(dial: Dial | None) -> Answer:
     if dial and dial.code.lower() == "html":
         page = b"<html><head><title>Service Unavailable</title></head><body>Down for maintenance</body></html>"
-        return Answer(503, page, {"Content-Type": "text/html; charset=utf-8"})
+        return Answer(503, page, {"Content-Type": "text/html"})
     return refused(Refusal(Fault("SERVER_UNAVAILABLE", "The server is too busy. Please try again later.")))
 
 

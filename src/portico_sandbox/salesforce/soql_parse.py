@@ -129,7 +129,7 @@ class _Parser:
         self._expect("SELECT")
         items, counting = self._items()
         self._expect("FROM")
-        entity, alias = self._name(), ""
+        entity, alias = self._entity(), ""
         self._take("AS")
         if self._peek.kind == "name" and self._peek.word() not in _CLAUSES:
             alias = self._name()
@@ -260,6 +260,12 @@ class _Parser:
             self._next -= 1
             raise self._unexpected()
         return int(token.text)
+
+    def _entity(self) -> str:
+        """Any name: `Order` and `Group` are objects as well as words of the grammar."""
+        if self._peek.kind != "name":
+            raise self._unexpected()
+        return self._advance().text
 
     def _name(self) -> str:
         token = self._advance()
