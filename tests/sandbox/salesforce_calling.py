@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,8 @@ class Subscription:
     async def ask(self, topic: str = "", preset: int = wire.LATEST, replay: bytes = b"", credit: int = 50) -> Any:
         """Sends a FetchRequest; answers the first response of all, which tells that the stream stands."""
         request = wire.FetchRequest(topic_name=topic, replay_preset=preset, replay_id=replay, num_requested=credit)
-        await self.call.write(request)
+        with suppress(grpc.aio.AioRpcError):  # a call that was refused already: reading tells why
+            await self.call.write(request)
         return self
 
     async def next(self) -> Any:
