@@ -71,7 +71,8 @@ async def defer(
 ) -> None:
     """Defers a job with the transaction: rolled back with it, started after its commit (or `in_seconds` later).
 
-    `lock`: no two jobs of one lock run at once.
+    `lock`: no two jobs of one lock run at once, and they run in the order in which they were deferred: a job with
+    `in_seconds` would hold up all later ones of its lock.
     """
     options: dict[str, Any] = {"connection": await raw_connection(tx), "lock": lock}
     if in_seconds > 0:
@@ -108,6 +109,9 @@ async def run(the_portal: Portal, stopping: asyncio.Event, *, concurrency: int =
                 await _work_until(stopping, concurrency)
     finally:
         await pool.close()
+        # It closes only a pool of its own making, and would go on using ours at the next run (tests start many).
+        connector = cast(PsycopgConnector, jobs.connector)
+        connector._async_pool, connector._pool_externally_set = None, False
         use_portal(None)
 
 
@@ -133,7 +137,7 @@ async def _work_until(stopping: asyncio.Event, concurrency: int) -> None:
             await worker
         return
     error = None if worker.cancelled() else worker.exception()
-    log.warning("work.database.lost", error=type(error).__name__ if error else "ended", cause=repr(error.__cause__ if error else None))
+    log.warning("work.database.lost", error=type(error).__name__ if error else "ended")
     if error is not None and not isinstance(error, (psycopg.Error, OSError)) and not _is_connector_error(error):
         raise error
     await asyncio.sleep(0.5)

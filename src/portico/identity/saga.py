@@ -162,7 +162,7 @@ async def sweep(portal: Portal) -> int:
     async with portal.db.begin() as tx:
         due = list((await tx.execute(DUE, {"now": now, "lease": now + timedelta(seconds=60)})).scalars())
         for sign_up_id in due:
-            await defer(tx, continue_sign_up, lock=f"sign_up:{sign_up_id}", sign_up_id=str(sign_up_id))
+            await defer(tx, continue_sign_up, sign_up_id=str(sign_up_id))
         await tx.execute(FORGET, {"before": now - KEPT})
         await throttle.forget(tx, now)
     return len(due)
@@ -216,7 +216,7 @@ async def _add_person(portal: Portal, tx: AsyncConnection, sign_up: SignUp, clie
         language=sign_up.language,
         name=name,
     )
-    await defer(tx, continue_sign_up, lock=f"sign_up:{sign_up.id}", sign_up_id=str(sign_up.id))
+    await defer(tx, continue_sign_up, sign_up_id=str(sign_up.id))
     actor = str(sign_up.user_id)
     await record(tx, now, actor=actor, action="sign_up.joined", object=actor, whmcs_client_id=int(client_id))
 

@@ -209,8 +209,7 @@ async def _begin(portal: Portal, account: Account, application: Application, lan
         }
         inserted = (await tx.execute(INSERT, values)).rowcount
         await _check_again(tx, account, application.email, inserted=bool(inserted))
-        lock = f"sign_up:{sign_up_id}"
-        await defer(tx, continue_sign_up, in_seconds=SAFETY_NET_SECONDS, lock=lock, sign_up_id=str(sign_up_id))
+        await defer(tx, continue_sign_up, in_seconds=SAFETY_NET_SECONDS, sign_up_id=str(sign_up_id))
     return sign_up_id
 
 
