@@ -17,7 +17,8 @@ def test_a_ready_customer_signs_in_and_out(page: Page, stack: Stack) -> None:
     expect(page).to_have_url(f"{stack.url}/home")
     page.goto("/billing")
     expect(page.locator("h1")).to_have_count(1)
-    page.locator("form[action='/sign-out'] button").first.click()
+    page.locator("details:has(form[action='/sign-out']) > summary").click()
+    page.locator("form[action='/sign-out'] button").click()
     page.goto("/home")
     expect(page.locator("input[name=email]")).to_be_visible()
 
