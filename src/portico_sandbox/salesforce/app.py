@@ -124,14 +124,18 @@ async def _answer_data(sandbox: Sandbox, request: _Request, usage: tuple[int, in
     if len(address) > LONGEST_URI:
         raise Refusal(Fault("URI_TOO_LONG", f"The URI is longer than {LONGEST_URI} bytes"), status=414)
     version, path, query = split_address(address)
+    method = query.pop("_HttpMethod", request.method) if request.method == "POST" else request.method
+    name = route_of(ROUTES, method, path).dial
+    down = sandbox.dials.take("salesforce", name, "down")
+    if down:  # the edge answers, before anybody looks at the token
+        return _down(down)
     session = sessions.session_of(sandbox, _bearer(request))
     if session is None:
         raise Refusal(Fault("INVALID_SESSION_ID", "Session expired or invalid"))
     caller = Caller(session.user_id, _client_name(request), version)
-    method = query.pop("_HttpMethod", request.method) if request.method == "POST" else request.method
     headers = {name.lower(): value for name, value in request.headers.items()}
     call = Call(sandbox, caller, method, path, query, await _json_body(request), headers, usage=usage)
-    dial = sandbox.dials.take("salesforce", route_of(ROUTES, method, path).dial, *REQUEST_MODES)
+    dial = sandbox.dials.take("salesforce", name, *REQUEST_MODES)
 
     async def work() -> Answer:
         return answer(ROUTES, call)
