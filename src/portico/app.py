@@ -7,8 +7,11 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from wsgiref.simple_server import WSGIServer
 
+import structlog
 from litestar import Litestar
+from prometheus_client import start_http_server
 from sqlalchemy import text
 
 from portico import log, work
@@ -83,9 +86,13 @@ async def running(built: Built) -> AsyncIterator[Portal]:
         notices.on(CLOCK_CHANNEL, moved)
     await notices.start()
     await asyncio.gather(*following)
+    metrics = _serve_metrics(portal.settings.portal.metrics_port)
     try:
         yield portal
     finally:
+        if metrics:
+            await asyncio.to_thread(metrics.shutdown)
+            metrics.server_close()
         await notices.aclose()
         for part in (portal.cache, portal.whmcs, portal.salesforce, portal.freebit, portal.db):
             await part.aclose()
@@ -128,6 +135,18 @@ async def run_listener(settings: Settings) -> None:
     log.configure("listener")
     async with running(build_portal(settings)) as portal:
         await listen(portal, _told_to_stop())
+
+
+def _serve_metrics(port: int) -> WSGIServer | None:
+    """/metrics on loopback, for the operator's collector only."""
+    if not port:
+        return None
+    try:
+        server, _ = start_http_server(port, addr="127.0.0.1")
+    except OSError as error:  # several web processes share the settings: the first one answers
+        structlog.get_logger().warning("metrics.port.taken", port=port, error=type(error).__name__)
+        return None
+    return server
 
 
 async def _read_offset(portal: Portal) -> None:

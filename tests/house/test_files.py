@@ -14,7 +14,7 @@ HOUSE = Path(__file__).parents[2]
 TEXT = ("*.py", "*.html", "*.css", "*.js", "*.toml", "*.md", "*.txt")
 # Written in two halves: this file must not find itself.
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error"]) + r")\b")
-AMBIGUOUS = re.compile("si" + "ms", re.IGNORECASE)
+AMBIGUOUS = re.compile(r"(?<![a-z])si" + "ms(?![a-z])", re.IGNORECASE)
 VAGUE = {"utils", "helpers", "common", "manager", "handler", "base", "core", "service", "dto", "data"}
 MACHINE = re.compile(r"(?<![\w.])/(?:home|ro" + r"ot|wo" + r"rk)/|/tmp/" + r"bash|index-" + r"url")
 
