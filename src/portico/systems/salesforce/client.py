@@ -160,7 +160,7 @@ class Salesforce:
         return path if path.startswith("/services/") else f"/services/data/v{self.settings.api_version}{path}"
 
 
-def build_salesforce(settings: SalesforceSettings, fields: SalesforceFields, currency: str = "JPY") -> Salesforce:
+def build_salesforce(settings: SalesforceSettings, fields: SalesforceFields, currency: str) -> Salesforce:
     """`currency` is the portal's (PORTAL_CURRENCY). Nothing is called yet."""
     limits = Limits(
         connect_seconds=settings.connect_seconds,
