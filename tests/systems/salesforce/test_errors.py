@@ -1,4 +1,4 @@
-"""Salesforce's answers by the table: each row has a captured sample."""
+"""Salesforce's answers by the table: each row has a sample (written after the reference, none is from a live org)."""
 
 from __future__ import annotations
 
