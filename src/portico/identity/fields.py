@@ -11,7 +11,7 @@ from portico.i18n import Message, _m
 from portico.identity.passwords import password_fault
 from portico.systems.salesforce.accounts import Account
 
-EMAIL = re.compile(r"[^@\s<>\"',;:\\()\[\]\x00-\x1f]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}")
+EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}")
 PHONE = re.compile(r"0[0-9]{9,10}")
 POSTAL_CODE = re.compile(r"[0-9]{7}")
 CUSTOMER_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,39}")

@@ -95,10 +95,14 @@ class Sessions:
         notices.on_lost(lambda: self._drop(""))
 
     async def person(self, token: str, *, must_read: bool) -> Person | None:
-        """Whose session this is; None for one that has ended. `must_read`: no copy will do."""
+        """Whose session this is; None for one that has ended. `must_read`: no copy will do, and none is left.
+
+        An unsafe request may end the very session that it came with: this process then knows without the notice.
+        """
         token_hash = hash_of(token)
-        copy = None if must_read else self._kept(token_hash)
-        copy = copy or await self._read(token_hash)
+        if must_read:
+            self._copies.pop(token_hash, None)
+        copy = self._kept(token_hash) or await self._read(token_hash, keep=not must_read)
         now = self._portal.clock.now()
         if copy is None or now >= copy.expires_at or now - copy.seen_at >= self._idle:
             return None
@@ -110,7 +114,7 @@ class Sessions:
         copy = self._copies.get(token_hash)
         return copy if copy and self._notices.healthy and time.monotonic() - copy.read_at < COPY_SECONDS else None
 
-    async def _read(self, token_hash: bytes) -> _Copy | None:
+    async def _read(self, token_hash: bytes, *, keep: bool) -> _Copy | None:
         heard = self._heard
         async with self._portal.db.begin() as tx:
             row = (await tx.execute(SELECT, {"token_hash": token_hash})).first()
@@ -118,7 +122,7 @@ class Sessions:
         if person is None or row is None:
             return None
         copy = _Copy(person, row.seen_at, row.expires_at, time.monotonic())
-        if heard == self._heard:  # else it may have been revoked while we read
+        if keep and heard == self._heard:  # else it may have been revoked while we read
             self._keep(token_hash, copy)
         return copy
 
