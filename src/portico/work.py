@@ -71,13 +71,24 @@ async def defer(
 ) -> None:
     """Defers a job with the transaction: rolled back with it, started after its commit (or `in_seconds` later).
 
-    `lock`: no two jobs of one lock run at once, and they run in the order in which they were deferred: a job with
-    `in_seconds` would hold up all later ones of its lock.
+    `lock`: no two jobs of one lock run at once. A waiting job takes its lock only when it is due: Procrastinate lets a
+    job that waits for its time hold up every later one of its lock.
     """
-    options: dict[str, Any] = {"connection": await raw_connection(tx), "lock": lock}
+    connection = await raw_connection(tx)
     if in_seconds > 0:
-        options["schedule_in"] = {"milliseconds": int(in_seconds * 1000)}
-    await task.configure(**options).defer_async(**arguments)
+        waiting: dict[str, Any] = {"connection": connection, "schedule_in": {"milliseconds": int(in_seconds * 1000)}}
+        if lock is None:
+            await task.configure(**waiting).defer_async(**arguments)
+        else:
+            await start_with_lock.configure(**waiting).defer_async(name=task.name, lock=lock, arguments=arguments)
+        return
+    await task.configure(connection=connection, lock=lock).defer_async(**arguments)
+
+
+@job("house")
+async def start_with_lock(name: str, lock: str, arguments: dict[str, Any]) -> None:
+    """What waited is due now."""
+    await jobs.configure_task(name=name, lock=lock, queue=jobs.tasks[name].queue).defer_async(**arguments)
 
 
 @jobs.periodic(cron="* * * * * */2")

@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, post, put
 
-from portico.errors import IdempotencyKeyMissing, NotFound
+from portico.errors import IdempotencyKeyMissing, NotFound, SignInNeeded
+from portico.identity.sign_up import sign_up_state
 from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
 from portico.orders.checkout import ShippingAddress, place_order, placement_for
 from portico.orders.orders import OrderWithJournal, order_with_journal, orders_with_journals
@@ -111,6 +112,8 @@ class OperationOut(msgspec.Struct, frozen=True):
     state: str
     status_url: str
     order_id: str | None
+    message: str | None
+    """What to do, where it was refused."""
 
 
 @get("/api/v1/cart", access="customer")
@@ -155,15 +158,24 @@ async def order(request: Request[Any, Any, Any], order_id: str) -> OrderOut:
     return _order(request, known)
 
 
-@get("/api/v1/operations/{operation_id:str}", access="customer", ids={"operation_id": "operation"})
+@get("/api/v1/operations/{operation_id:str}", access="public", ids={"operation_id": "operation"})
 async def operation(request: Request[Any, Any, Any], operation_id: str) -> OperationOut:
-    """Where an order stands whose placing was answered with 202."""
+    """Where something stands that was answered with 202: an order of the customer, or a sign-up (nobody is signed in
+    yet: its unguessable id is the key)."""
+    portal: Portal = request.app.state.portal
     try:
-        placement = await placement_for(request.app.state.portal, request.user.customer, UUID(operation_id))
+        wanted = UUID(operation_id)
     except ValueError:
         raise NotFound("operation") from None
-    state = "done" if placement.order_id else "running"
-    return OperationOut(operation_id, state, f"/api/v1/operations/{operation_id}", placement.order_id)
+    url = f"/api/v1/operations/{wanted}"
+    sign_up = await sign_up_state(portal, wanted)
+    if sign_up is not None:
+        message = sign_up.message.in_language(language(request)) if sign_up.message else None
+        return OperationOut(str(wanted), sign_up.state, url, None, message)
+    if request.user is None or request.user.customer is None:
+        raise SignInNeeded("operation")
+    placement = await placement_for(portal, request.user.customer, wanted)
+    return OperationOut(str(wanted), "done" if placement.order_id else "running", url, placement.order_id, None)
 
 
 def _cart(request: Request[Any, Any, Any], cart: PricedCart) -> CartOut:
