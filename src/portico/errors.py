@@ -12,7 +12,8 @@ PorticoError
 │   ├── PaymentMethodMissing     checkout
 │   ├── NotEligible              checkout: product not for this account
 │   ├── CartChanged              checkout: the cart is no longer what was confirmed
-│   ├── IdempotencyKeyReused     the same key with another order
+│   ├── CaseClosed               support: a closed case takes no more messages
+│   ├── IdempotencyKeyReused     the same key with another request
 │   ├── IdempotencyKeyMissing
 │   ├── CrossSiteRequest         CSRF
 │   ├── RequestWrong             not readable as what it claims to be
@@ -135,16 +136,21 @@ class CartChanged(Refusal):
     for_customer = _m("Your cart or a price has changed since you saw it. Check it and place the order again.")
 
 
+class CaseClosed(Refusal):
+    code = "case_closed"
+    for_customer = _m("This case is closed and takes no more messages. Open a new case instead; name this one in it.")
+
+
 class IdempotencyKeyReused(Refusal):
     status = 422
     code = "idempotency_key_reused"
-    for_customer = _m("This Idempotency-Key was used for another order. Send a new key.")
+    for_customer = _m("This Idempotency-Key was used for another request. Send a new key.")
 
 
 class IdempotencyKeyMissing(Refusal):
     status = 400
     code = "idempotency_key_missing"
-    for_customer = _m("Send an Idempotency-Key header, so that a repeated call can not place a second order.")
+    for_customer = _m("Send an Idempotency-Key header, so that a repeated call does nothing twice.")
 
 
 class CrossSiteRequest(Refusal):

@@ -175,6 +175,7 @@ class SalesforceFields(BaseSettings):
     item_eid: str = "EID__c"
     item_iccid: str = "ICCID__c"
     item_activation_status: str = "Activation_Status__c"
+    case_portal_id: str = "Portal_Case_Id__c"
 
 
 class SalesforceSettings(BaseSettings):
@@ -199,6 +200,22 @@ class SalesforceSettings(BaseSettings):
     write_seconds: float = 20
     order_status_pending: str = "Pending Review"
     order_status_approved: str = "Approved"
+    case_origin: str = "Portal Website"
+    """Of the cases that customers open here; a value of the Origin picklist."""
+    case_statuses: dict[str, Literal["received", "in_progress", "escalated", "waiting_for_customer", "closed"]] = {
+        "New": "received",
+        "Open": "in_progress",
+        "Working": "in_progress",
+        "In Progress": "in_progress",
+        "Escalated": "escalated",
+        "On Hold": "in_progress",
+        "Waiting for Customer": "waiting_for_customer",
+        "Waiting on Customer": "waiting_for_customer",
+        "Closed": "closed",
+    }
+    """Status of a case in the org → what it means to the customer; any other is shown as the org names it."""
+    case_priorities: dict[Literal["high", "medium", "low"], str] = {"high": "High", "medium": "Medium", "low": "Low"}
+    """What the customer chooses → the org's value of Priority; one that is left out is not sent."""
     token_minutes: int = 60
     """A token is minted anew after this time, also when it still works."""
     spent_pause_seconds: float = 30

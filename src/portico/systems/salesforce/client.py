@@ -18,6 +18,7 @@ from portico.systems.http import Door, Limits, Reply, deadline
 from portico.systems.salesforce.errors import SYSTEM, CallsSpent, RowLocked, error_in, error_of, faults_in
 from portico.systems.salesforce.exact_json import NotJson, decode, encode
 from portico.systems.salesforce.rows import Row
+from portico.systems.salesforce.sf_id import normalized
 from portico.systems.salesforce.token import Token, TokenHolder
 
 CALLS_USED = Gauge("portico_salesforce_calls_used", "API calls of the last 24 hours, as Salesforce counts them")
@@ -82,6 +83,17 @@ class Salesforce:
     async def update(self, entity: str, record_id: str, values: Mapping[str, Any], *, name: str) -> None:
         """Sets fields of one record. Repeating does no harm. Raises NotFound where there is no such record."""
         await self._call("PATCH", f"/sobjects/{entity}/{record_id}", name=name, repeatable=True, body=values)
+
+    async def create(self, entity: str, values: Mapping[str, Any], *, name: str) -> str:
+        """Creates one record, in a call that is never repeated blindly; answers its id.
+
+        Raises SystemRefused as a definite "no"; SystemDown(sent=True) or SystemSurprised where nobody can tell.
+        """
+        reply = await self._call("POST", f"/sobjects/{entity}", name=name, repeatable=False, body=values)
+        try:
+            return normalized(_json_in(reply, name)["id"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise SystemSurprised(SYSTEM, f"{name}: created without an id", body=reply.body) from error
 
     async def composite(self, parts: list[Part], *, name: str) -> dict[str, Any]:
         """All parts or none, in one call that is never repeated blindly; answers the bodies by reference.

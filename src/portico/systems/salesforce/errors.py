@@ -54,6 +54,10 @@ class OrderExists(SystemRefused):
     """The marker of a new order is taken already: look the order up and adopt it."""
 
 
+class CaseExists(SystemRefused):
+    """The marker of a new case is taken already: look the case up and adopt it."""
+
+
 @dataclass(frozen=True)
 class Fault:
     code: str

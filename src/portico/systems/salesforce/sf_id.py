@@ -9,6 +9,8 @@ from portico.errors import NotFound
 
 SfOrderId = NewType("SfOrderId", str)
 SfItemId = NewType("SfItemId", str)
+SfCaseId = NewType("SfCaseId", str)
+SfContactId = NewType("SfContactId", str)
 
 _CHECK_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ZERO = "0" * 15
@@ -27,6 +29,11 @@ def order_id(value: str) -> SfOrderId:
 def item_id(value: str) -> SfItemId:
     """An id that came from outside. Raises NotFound where it can't be the id of an order item."""
     return SfItemId(_from_outside(value, "802"))
+
+
+def case_id(value: str) -> SfCaseId:
+    """An id that came from outside. Raises NotFound where it can't be the id of a case."""
+    return SfCaseId(_from_outside(value, "500"))
 
 
 def normalized(value: str) -> str:
