@@ -37,9 +37,7 @@ signal.pause()
 @pytest.fixture
 def taken() -> Iterator[tuple[Ports, int]]:
     ports = free_ports()
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", ports["WHMCS"]))
-        other.listen()
+    with socket.create_server(("127.0.0.1", ports["WHMCS"])):
         yield ports, ports["WHMCS"]
 
 

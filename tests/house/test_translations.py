@@ -37,7 +37,8 @@ def test_every_sentence_is_translated(japanese: Catalog, sentences: dict[str, st
         return message is None or message.fuzzy or not all(words(message))
 
     missing = [f"{place}: {text}" for text, place in sentences.items() if is_open(text)]
-    assert missing == [], "run: make messages, then fill in src/portico/locales/ja/LC_MESSAGES/portico.po"
+    first = "\n".join(missing[:10])
+    assert not missing, f"{len(missing)} sentences; run `make messages`, then fill in portico.po. The first:\n{first}"
 
 
 def test_translations_use_the_same_values(japanese: Catalog, sentences: dict[str, str]) -> None:
