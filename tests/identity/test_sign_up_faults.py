@@ -207,8 +207,8 @@ async def _one_of_each(process: Process, sandbox: SandboxControl) -> None:
 
 
 async def _has_asked_salesforce(process: Process) -> bool:
-    redis = process.portal.cache._redis
-    return redis is not None and bool(await redis.keys("*customer_number*"))
+    copies = process.portal.cache._copies
+    return copies is not None and bool(await copies._redis.keys("*customer_number*"))
 
 
 def _another_process() -> subprocess.Popen[bytes]:
