@@ -56,7 +56,11 @@ def build_portal(settings: Settings) -> Built:
     """Makes everything, connects nothing."""
     clock = Clock()
     notices = Notices(settings.database.direct)
-    db = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+    db = Database(
+        settings.database.url.get_secret_value(),
+        pool_size=settings.database.pool_size,
+        pooler=settings.database.direct_url is not None,
+    )
     cache = Cache(settings.redis.url, settings.redis.timeout_seconds, db, clock, notices)
     portal = Portal(
         settings=settings,

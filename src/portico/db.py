@@ -19,18 +19,36 @@ log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+# A process that froze within a transaction must not hold its locks for ever.
+LIMITS = {"statement_timeout": 5000, "idle_in_transaction_session_timeout": 15000}
+
+_ALIVE = {"tcp_keepalives_idle": 3, "tcp_keepalives_interval": 1, "tcp_keepalives_count": 3, "tcp_user_timeout": 5000}
+LASTING: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": 3,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+    "options": " ".join(f"-c {name}={value}" for name, value in _ALIVE.items()),
+}
+"""Of a connection that is kept for what it holds (LISTEN, a lock): either end notices within seconds that the other
+is gone, also when nobody said goodbye."""
+
 
 class Database:
     """A pool. `begin()` is the only way in."""
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, pool_size: int = 8, pooler: bool = False) -> None:
+        """`pooler`: a transaction-mode pooler stands before `url`. It takes no options; set LIMITS on the role."""
+        options = {} if pooler else {"options": " ".join(f"-c {name}={value}" for name, value in LIMITS.items())}
         self._engine = create_async_engine(
             _driver_url(url),
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=1,  # an exhausted pool is our overload: say so soon
             pool_pre_ping=True,
-            connect_args={"prepare_threshold": None, "connect_timeout": 3, "options": "-c statement_timeout=5000"},
+            connect_args={"prepare_threshold": None, "connect_timeout": 3, **options},
         )
 
     @contextlib.asynccontextmanager
@@ -96,15 +114,18 @@ class Notices:
                 await self._listen(first)
             except (psycopg.Error, OSError) as error:
                 log.warning("db.notices.lost", error=type(error).__name__)
-            self.healthy = False
-            for lost in self._lost:
-                lost()
+            except Exception:
+                # Whatever it was: a process that no longer listens and does not know it would show old copies.
+                log.exception("db.notices.crashed")
+            finally:
+                self.healthy = False
+                for lost in self._lost:
+                    lost()
             first.set()
             await asyncio.sleep(0.5)
 
     async def _listen(self, first: asyncio.Event) -> None:
-        options: dict[str, Any] = {"autocommit": True, "connect_timeout": 3, "keepalives_idle": 5}
-        async with await psycopg.AsyncConnection.connect(self._url, **options) as connection:
+        async with await psycopg.AsyncConnection.connect(self._url, **LASTING) as connection:
             for channel in self._heard:
                 await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
             self.healthy = True
