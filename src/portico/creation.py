@@ -71,6 +71,7 @@ class Creation:
     request: dict[str, Any]
     state: State
     attempt: int
+    """How many calls may have reached the system."""
     misses: int
     remote_id: str | None
     code: str | None
@@ -137,7 +138,7 @@ async def forget(tx: AsyncConnection, creation_id: UUID) -> None:
 async def withdraw(tx: AsyncConnection, creation_id: UUID) -> bool:
     """Removes an intent of which nothing was ever sent. False where somebody carries it out just now, or has."""
     query = text(
-        "DELETE FROM creations WHERE id = :id AND state = 'intended' AND attempt <= 1 AND claimed_until IS NULL"
+        "DELETE FROM creations WHERE id = :id AND state = 'intended' AND attempt = 0 AND claimed_until IS NULL"
     )
     return (await tx.execute(query, {"id": creation_id})).rowcount > 0
 
@@ -149,8 +150,9 @@ async def creation_of(tx: AsyncConnection, creation_id: UUID) -> Creation:
 async def carry_out(portal: HasStores, creation_id: UUID, recipe: Recipe) -> Creation:
     """Carries a creation one stretch further and answers where it stands.
 
-    Settled, claimed by another or not due yet: answers it as it is. Raises SystemDown where nothing was sent, or
-    where a look-up could not be made: call again later. A business refusal is recorded and raised.
+    Settled, claimed by another or not due yet: answers it as it is. Raises SystemDown: with `sent` False where
+    certainly nothing was ever sent for it, else where a look-up could not be made: call again later. A business
+    refusal is recorded and raised. Raises LostClaim.
     """
     now = portal.clock.now()
     until = now + timedelta(seconds=portal.settings.creation.lease_seconds)
@@ -171,8 +173,10 @@ async def _settle(portal: HasStores, creation: Creation, recipe: Recipe) -> Crea
         return await _record(portal, creation, "unknown", code="process_died", wake_in=_quiet(portal))
     try:
         found = await recipe.look_up(creation.marker)
-    except PorticoError:
-        await _record(portal, creation, "unknown", code=creation.code)
+    except PorticoError as error:
+        await _record(portal, creation, "unknown", code=creation.code, misses=creation.misses)
+        if isinstance(error, SystemDown):
+            error.sent = True  # the look-up may not have been; the call that it asks about was
         raise
     if len(found) == 1:
         log.info("creation.adopted", kind=creation.kind, creation=str(creation.id))
@@ -192,7 +196,8 @@ async def _attempt(portal: HasStores, creation: Creation, recipe: Recipe) -> Cre
         remote_id = await recipe.create(creation.marker)
     except SystemDown as error:
         if not error.sent:
-            await _record(portal, creation, "intended", code="not_sent")
+            await _record(portal, creation, "intended", code="not_sent", attempt=creation.attempt - 1)
+            error.sent = creation.attempt > 1
             raise
         return await _unknown(portal, creation, recipe, error)
     except SystemSurprised as error:

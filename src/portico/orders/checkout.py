@@ -62,8 +62,13 @@ BY_ID = text("SELECT * FROM placements WHERE id = :id AND user_id = :user_id")
 BY_IDEMPOTENCY_KEY = text("SELECT * FROM placements WHERE user_id = :user_id AND idempotency_key = :key")
 PLACED = text("UPDATE placements SET order_id = :order_id WHERE id = :id AND order_id IS NULL")
 FORGET = text("""
-    WITH gone AS (DELETE FROM placements WHERE id = :id AND order_id IS NULL RETURNING creation_id)
-    DELETE FROM creations WHERE id IN (SELECT creation_id FROM gone) AND state IN ('intended', 'refused')
+    WITH gone AS (
+        DELETE FROM placements USING creations
+        WHERE placements.id = :id AND order_id IS NULL AND creations.id = creation_id
+          AND (state = 'refused' OR (state = 'intended' AND attempt = 0 AND claimed_until IS NULL))
+        RETURNING creation_id
+    )
+    DELETE FROM creations WHERE id IN (SELECT creation_id FROM gone)
 """)
 
 
@@ -250,7 +255,10 @@ def _recipe(portal: Portal, creation_id: UUID) -> Recipe:
         try:
             return await salesforce_orders.create_order(portal.salesforce, order)
         except salesforce_orders.OrderExists:
-            return (await look_up(marker))[0]
+            try:
+                return (await look_up(marker))[0]
+            except SystemDown as error:  # the order is there: this must not read as "nothing was sent"
+                raise SystemDown(error.system, error.note, sent=True) from error
 
     async def look_up(marker: str) -> list[str]:
         return list(await salesforce_orders.find_orders_by_marker(portal.salesforce, marker))
