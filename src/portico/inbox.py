@@ -27,7 +27,7 @@ INSERT = text("""
 """)
 DUE = text("""
     SELECT id, source, external_id, kind, body, received_at, stage, tries FROM inbox
-    WHERE stage < :done AND due_at <= :now ORDER BY id LIMIT :limit
+    WHERE stage >= :least_stage AND stage < :done AND due_at <= :now ORDER BY id LIMIT :limit
 """)
 NEXT_STAGE = text("""
     UPDATE inbox SET stage = stage + 1, due_at = :due_at, handled_at = coalesce(handled_at, :now), error = NULL
@@ -36,6 +36,7 @@ NEXT_STAGE = text("""
 FAILED = text("""
     UPDATE inbox SET tries = tries + 1, error = :error, due_at = :due_at WHERE id = ANY(:ids) AND stage < :done
 """)
+LONGEST_WAIT_SECONDS = 300
 FORGET = text("DELETE FROM inbox WHERE stage >= :done AND received_at < :before")
 
 
@@ -75,9 +76,10 @@ async def receive(tx: AsyncConnection, now: datetime, events: Sequence[NewEvent]
     return stored
 
 
-async def due(tx: AsyncConnection, now: datetime, limit: int = 500) -> list[Event]:
-    """Events to be handled or dropped again, oldest first. One drain runs at a time (its job's lock)."""
-    rows = (await tx.execute(DUE, {"now": now, "limit": limit, "done": DONE})).mappings()
+async def due(tx: AsyncConnection, now: datetime, *, least_stage: int = 0, limit: int = 2000) -> list[Event]:
+    """Events to be handled (stage 0) or dropped again (later ones), oldest first."""
+    values = {"now": now, "limit": limit, "done": DONE, "least_stage": least_stage}
+    rows = (await tx.execute(DUE, values)).mappings()
     return [Event(**row) for row in rows]
 
 
@@ -90,7 +92,7 @@ async def handled(tx: AsyncConnection, now: datetime, stage: int, ids: Sequence[
 
 async def failed(tx: AsyncConnection, now: datetime, tries: int, ids: Sequence[int], error: str) -> None:
     """Keeps events for another try, later each time (at most 5 minutes)."""
-    due_at = now + timedelta(seconds=min(2.0**tries, 300))
+    due_at = now + timedelta(seconds=min(2 ** min(tries, 10), LONGEST_WAIT_SECONDS))
     await tx.execute(FAILED, {"ids": list(ids), "error": error[:500], "due_at": due_at, "done": DONE})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 
 from portico.cache import scope_of
-from portico.customer import WhmcsClientId
+from portico.customer import Customer, WhmcsClientId
 from portico.freshness import RULES, Rule, dropped_by
 from portico.identity.mapping import customer_by_client
 from portico.inbox import Event
@@ -60,6 +60,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "CancelOrder": (SERVICE, INVOICE),
     "FraudOrder": (SERVICE, INVOICE),
     "DeleteOrder": (SERVICE, INVOICE),
+    "CancelAndRefundOrder": (SERVICE, INVOICE),
     "OrderPaid": (SERVICE, INVOICE),
     "AfterShoppingCartCheckout": (SERVICE, INVOICE),
 }
@@ -74,7 +75,7 @@ class Drops:
     whole_kinds: set[Rule] = field(default_factory=set)
 
     async def make(self, portal: Portal) -> None:
-        """Raises nothing for a Redis that is away: then every copy is retired instead (cache.drop_all)."""
+        """Redis may be away: then every copy is retired instead (cache.drop_all). Raises SQLAlchemyError."""
         await portal.cache.drop_all(list(self.owned))
         for rule in self.whole_kinds:
             await portal.cache.drop_kind(rule)
@@ -82,48 +83,62 @@ class Drops:
 
 async def drops_of(portal: Portal, events: Iterable[Event]) -> Drops:
     drops = Drops()
-    for event in events:
+    all_events = list(events)
+    customers = await _customers_of(portal, all_events)
+    for event in all_events:
         if event.source == "whmcs":
-            await _of_hook(portal, event, drops)
+            _of_hook(event, customers, drops)
         else:
             await _of_change(portal, event, drops)
     return drops
 
 
-async def _of_hook(portal: Portal, event: Event, drops: Drops) -> None:
+async def _customers_of(portal: Portal, events: list[Event]) -> dict[int, Customer]:
+    """By WHMCS client id; whoever has no portal user has no copies."""
+    said = (event.body.get("whmcs_client_id") for event in events if event.source == "whmcs")
+    client_ids = {WhmcsClientId(client_id) for client_id in said if client_id is not None}
+    if not client_ids:
+        return {}
+    async with portal.db.begin() as tx:
+        found = {client_id: await customer_by_client(tx, client_id) for client_id in client_ids}
+    return {client_id: customer for client_id, customer in found.items() if customer is not None}
+
+
+def _of_hook(event: Event, customers: dict[int, Customer], drops: Drops) -> None:
     rules = [rule for group in HOOKS.get(event.kind, ()) for rule in dropped_by(group)]
     client_id = event.body.get("whmcs_client_id")
-    if not rules:
-        return
     if client_id is None:  # some hooks carry only an id of theirs: whose it is would be another read
         drops.whole_kinds.update(rules)
-        return
-    async with portal.db.begin() as tx:
-        customer = await customer_by_client(tx, WhmcsClientId(client_id))
-    if customer is not None:
-        drops.owned.update((rule, scope_of(rule, customer)) for rule in rules)
+    elif client_id in customers:
+        drops.owned.update((rule, scope_of(rule, customers[client_id])) for rule in rules)
 
 
 async def _of_change(portal: Portal, event: Event, drops: Drops) -> None:
     if event.kind == UNREADABLE:
-        drops.whole_kinds.update(rule for rule in RULES if rule.seconds is None)
+        drops.whole_kinds.update(rule for rule in RULES if any(_is_change(name) for name in rule.dropped_by))
         return
     rules = dropped_by(f"salesforce:{event.kind}")
-    if not rules:
+    drops.owned.update((rule, "all") for rule in rules if rule.scope == "shared")
+    owned = [rule for rule in rules if rule.scope != "shared"]
+    if not owned:
         return
-    accounts = event.body.get("account_ids") or await _accounts_of(portal, event.body.get("order_ids", []))
-    for rule in rules:
-        if rule.scope == "shared":
-            drops.owned.add((rule, "all"))
-        elif accounts:
-            drops.owned.update((rule, account_id) for account_id in accounts)
-        else:
-            drops.whole_kinds.add(rule)
+    accounts = await _accounts_of(portal, event)
+    drops.owned.update((rule, account_id) for rule in owned for account_id in accounts)
+    if not accounts:
+        drops.whole_kinds.update(owned)
 
 
-async def _accounts_of(portal: Portal, order_ids: list[str]) -> list[str]:
-    """Whose orders these are, where the event does not carry it; empty unless all of them are known to us."""
+async def _accounts_of(portal: Portal, event: Event) -> set[str]:
+    """Whose records these are; empty unless that is known of all of them. An order may have changed hands: both."""
+    told = set(event.body.get("account_ids", []))
+    order_ids = event.body.get("order_ids", [])
+    if not order_ids:
+        return told
     async with portal.db.begin() as tx:
         rows = (await tx.execute(ACCOUNTS, {"order_ids": order_ids})).mappings()
         known = {row["order_id"]: row["sf_account_id"] for row in rows}
-    return sorted(set(known.values())) if set(order_ids) == set(known) else []
+    return told | set(known.values()) if told or set(order_ids) == set(known) else set()
+
+
+def _is_change(happening: str) -> bool:
+    return happening.startswith("salesforce:")

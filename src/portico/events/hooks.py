@@ -6,18 +6,19 @@ from typing import Any
 
 import structlog
 from litestar import Request, Response, post
+from sqlalchemy.exc import SQLAlchemyError
 
 from portico import inbox
 from portico.events.drain import defer_drain
 from portico.events.drops import drops_of
 from portico.inbox import NewEvent
 from portico.portal import Portal
-from portico.systems.whmcs.webhooks import HookEvent, verify
+from portico.systems.whmcs.webhooks import MAX_BYTES, HookEvent, verify
 
 log = structlog.get_logger()
 
 
-@post("/hooks/whmcs", access="hook", status_code=202)
+@post("/hooks/whmcs", access="hook", status_code=202, request_max_body_size=MAX_BYTES)
 async def whmcs_hook(request: Request[Any, Any, Any]) -> Response[None]:
     """Answers 202 after our commit, also for a duplicate and for an event that we do not know."""
     portal: Portal = request.app.state.portal
@@ -35,4 +36,7 @@ async def _store(portal: Portal, hook: HookEvent) -> None:
         await defer_drain(tx)
     # The customer's next read must not wait for a worker; the drain is the guarantee.
     event = inbox.Event(0, "whmcs", hook.id, hook.event, body, now, 0, 0)
-    await (await drops_of(portal, [event])).make(portal)
+    try:
+        await (await drops_of(portal, [event])).make(portal)
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("events.hook.not_dropped", event=hook.event, error=type(error).__name__)

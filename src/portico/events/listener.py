@@ -11,15 +11,18 @@ import contextlib
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
 import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from portico import inbox
-from portico.errors import PorticoError, SystemDown
+from portico.db import LASTING
+from portico.errors import PorticoError
 from portico.events.drain import defer_drain
 from portico.events.drops import UNREADABLE, drops_of
 from portico.fulfillment.triggers import defer_poll
@@ -39,7 +42,7 @@ LEAD = text("""
     RETURNING epoch, replay_id
 """)
 HEARD = text("""
-    UPDATE change_position SET replay_id = :replay_id, heard_at = :now, problem = NULL
+    UPDATE change_position SET replay_id = :replay_id, heard_at = :heard_at, problem = NULL
     WHERE topic = :topic AND epoch = :epoch
 """)
 PROBLEM = text("UPDATE change_position SET problem = :problem WHERE topic = :topic AND epoch = :epoch")
@@ -65,7 +68,7 @@ async def listen(portal: Portal, stopping: asyncio.Event) -> None:
             async with _leadership(portal.settings.database.direct, stopping) as lock:
                 if lock is not None:
                     await _until(stopping, _lead(portal), _keep(lock))
-        except (psycopg.Error, OSError, Deposed) as error:
+        except (psycopg.Error, SQLAlchemyError, OSError, Deposed) as error:
             log.warning("listener.leadership.lost", error=type(error).__name__)
         finally:
             LEADING.set(0)
@@ -81,9 +84,12 @@ async def _lead(portal: Portal) -> None:
     term = Term(topic, row["epoch"], row["replay_id"])
     LEADING.set(1)
     log.info("listener.leads", epoch=term.epoch, resumes=term.position is not None)
-    failures = 0
     start: Start = term.position or "latest"
+    if term.position is None:
+        await portal.cache.retire()  # what changed until now, nobody has told us
+    failures = 0
     while True:
+        pause = 0.0
         try:
             async with contextlib.aclosing(_stream(portal, term, start)) as positions:
                 async for position in positions:
@@ -92,28 +98,28 @@ async def _lead(portal: Portal) -> None:
             # What happened since is not known: everything copied is retired, and the stream begins at its earliest.
             log.error("listener.position.lost")
             await _note_problem(portal, term, "position lost")
+            await portal.cache.retire()
             start = "earliest"
-        except SystemDown as error:
-            log.warning("listener.stream.ended", error=error.note)
-            await _note_problem(portal, term, error.note)
         except PorticoError as error:
-            log.error("listener.stream.refused", error=str(error))
+            log.warning("listener.stream.ended", error=error.code, note=error.note)
             await _note_problem(portal, term, str(error))
+            pause = float(error.facts.get("pause_seconds", 0))
         failures += 1
-        await asyncio.sleep(random.uniform(0.1, min(2.0**failures, 60)) if failures > 1 else 0)  # noqa: S311
+        await asyncio.sleep(max(pause, random.uniform(0.1, min(0.5 * 2 ** min(failures, 10), 60))))  # noqa: S311
 
 
 async def _stream(portal: Portal, term: Term, start: Start) -> AsyncGenerator[bytes, None]:
     """One stream. Without a position of ours, all copies are retired once it is open, and orders are polled."""
-    fresh = isinstance(start, str)
+    is_fresh = isinstance(start, str)
     async with contextlib.aclosing(open_stream(portal.salesforce, term.topic, start)) as batches:
         async for batch in batches:
-            await _store(portal, term, batch)
-            if fresh:
-                fresh = False
+            if is_fresh:
+                # Before the position is ours: who dies in between must come here again.
                 await portal.cache.retire()
                 async with portal.db.begin() as tx:
                     await defer_poll(tx)
+                is_fresh = False
+            await _store(portal, term, batch)
             yield batch.position
 
 
@@ -121,7 +127,8 @@ async def _store(portal: Portal, term: Term, batch: Batch) -> None:
     now = portal.clock.now()
     events = [_new_event(event) for event in batch.events]
     async with portal.db.begin() as tx:
-        values = {"topic": term.topic, "epoch": term.epoch, "replay_id": batch.position, "now": now}
+        values = {"topic": term.topic, "epoch": term.epoch, "replay_id": batch.position}
+        values["heard_at"] = _heard_at(batch, now)
         if (await tx.execute(HEARD, values)).rowcount == 0:
             raise Deposed(term.topic)
         if await inbox.receive(tx, now, events):
@@ -131,6 +138,12 @@ async def _store(portal: Portal, term: Term, batch: Batch) -> None:
     if events:  # the next read must not wait for a worker; the drain is the guarantee
         hints = [inbox.Event(0, e.source, e.external_id, e.kind, e.body, now, 0, 0) for e in events]
         await (await drops_of(portal, hints)).make(portal)
+
+
+def _heard_at(batch: Batch, now: datetime) -> datetime:
+    """Until when we know what happened: with a backlog still to come, that is when the last event did."""
+    commit_at = batch.events[-1].commit_at if batch.events else None
+    return min(now, commit_at or now)
 
 
 def _new_event(event: ChangeEvent) -> NewEvent:
@@ -161,9 +174,7 @@ async def _note_problem(portal: Portal, term: Term, problem: str) -> None:
 @contextlib.asynccontextmanager
 async def _leadership(url: str, stopping: asyncio.Event) -> AsyncIterator[psycopg.AsyncConnection[Any] | None]:
     """The connection that holds the lock, or None when told to stop before it was free."""
-    options: dict[str, Any] = {"autocommit": True, "connect_timeout": 3, "tcp_user_timeout": 5000}
-    options |= {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3}
-    async with await psycopg.AsyncConnection.connect(url, **options) as connection:
+    async with await psycopg.AsyncConnection.connect(url, **LASTING) as connection:
         while not stopping.is_set():
             row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,))).fetchone()
             if row and row[0]:
