@@ -26,7 +26,10 @@ INSERT = text("""
     VALUES (:key, :recipient, :subject, :body, :now) ON CONFLICT (key) DO NOTHING
 """)
 UNSENT = text("SELECT recipient, subject, body FROM mails WHERE key = :key AND sent_at IS NULL")
-UNSENT_KEYS = text("SELECT key FROM mails WHERE sent_at IS NULL AND created_at < :before ORDER BY created_at LIMIT 100")
+UNSENT_KEYS = text("""
+    SELECT key FROM mails WHERE sent_at IS NULL AND created_at > :after AND created_at <= :before
+    ORDER BY created_at DESC LIMIT 100
+""")
 SENT = text("UPDATE mails SET sent_at = :now WHERE key = :key")
 TIMEOUT_SECONDS = 10
 
@@ -81,8 +84,9 @@ async def unsent(tx: AsyncConnection, key: str) -> Mapping[str, str] | None:
     return dict(row) if row else None
 
 
-async def unsent_keys(tx: AsyncConnection, before: datetime) -> list[str]:
-    return list((await tx.execute(UNSENT_KEYS, {"before": before})).scalars())
+async def unsent_keys(tx: AsyncConnection, after: datetime, before: datetime) -> list[str]:
+    """Newest first: mails that nobody takes must not stand before those that can go out."""
+    return list((await tx.execute(UNSENT_KEYS, {"after": after, "before": before})).scalars())
 
 
 async def sent(tx: AsyncConnection, key: str, now: datetime) -> None:

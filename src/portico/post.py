@@ -11,6 +11,10 @@ from portico import mail
 from portico.portal import Portal
 from portico.work import defer, job, periodic, portal
 
+FIRST_PAUSE = timedelta(seconds=30)
+OFTEN = timedelta(minutes=15)
+SELDOM = timedelta(days=3)
+
 
 async def post(
     portal: Portal, tx: AsyncConnection, *, key: str, to: str, template: str, language: str, **values: Any
@@ -31,11 +35,15 @@ async def send_mail(key: str) -> None:
 
 @periodic("*/30 * * * * *")
 async def resend_mails(timestamp: int) -> None:
-    """What could not be sent is tried again until it goes out."""
-    the_portal = portal()
-    async with the_portal.db.begin() as tx:
-        keys = await mail.unsent_keys(tx, the_portal.clock.now() - timedelta(seconds=30))
-        for key in keys:
+    """What could not be sent is tried again: soon at first, then every ten minutes, for three days."""
+    is_tenth_minute = timestamp // 30 % 20 == 0
+    await resend(portal(), SELDOM if is_tenth_minute else OFTEN)
+
+
+async def resend(portal: Portal, not_older: timedelta) -> None:
+    now = portal.clock.now()
+    async with portal.db.begin() as tx:
+        for key in await mail.unsent_keys(tx, now - not_older, now - FIRST_PAUSE):
             await defer(tx, send_mail, lock=f"mail:{key}", key=key)
 
 

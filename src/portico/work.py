@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
 from procrastinate.tasks import Task
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +29,7 @@ jobs = App(connector=PsycopgConnector())
 """Registry only, until a worker opens it: web processes defer on their own connections."""
 
 STALLED_SECONDS = 4
+KEEP_FAILED_HOURS = 7 * 24
 QUEUES = ["orders", "events", "mail", "house"]
 
 _portal: Portal | None = None
@@ -94,11 +96,21 @@ async def start_with_lock(name: str, lock: str, arguments: dict[str, Any]) -> No
 @jobs.periodic(cron="* * * * * */2")
 @jobs.task(name="rescue_stalled_jobs", queue="house", queueing_lock="rescue_stalled_jobs", pass_context=True)
 async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
-    """Gives the jobs of killed workers to living ones."""
+    """Gives the jobs of killed workers to living ones. No lock: a rescuer that is killed must not stop the next."""
     manager = context.app.job_manager
     for stalled in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        try:
+            await manager.retry_job(stalled)
+        except ConnectorException:
+            continue  # another rescuer was first
         log.warning("work.job.rescued", task=stalled.task_name, job=stalled.id)
-        await manager.retry_job(stalled)
+
+
+@jobs.periodic(cron="41 3 * * *")
+@jobs.task(name="forget_failed_jobs", queue="house", queueing_lock="forget_failed_jobs", pass_context=True)
+async def forget_failed_jobs(context: JobContext, timestamp: int) -> None:
+    """Those that worked are gone already; a failed one is a week's evidence, its row elsewhere is the truth."""
+    await context.app.job_manager.delete_old_jobs(KEEP_FAILED_HOURS, include_failed=True)
 
 
 async def run(the_portal: Portal, stopping: asyncio.Event, *, concurrency: int = 8) -> None:
