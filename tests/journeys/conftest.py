@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.fixtures.stack import Stack, demo_stack
+from tests.journeys.outside import Outside
+from tests.journeys.walk import WIDE, Walk
+
+Person = Callable[..., Walk]
+SECONDS = 15
+"""What a page may take on a busy machine before a test gives up."""
+expect.set_options(timeout=SECONDS * 1000)
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 MUST_RUN = bool(os.environ.get("BROWSER_TESTS_MUST_RUN"))
@@ -47,14 +55,34 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def outside(stack: Stack) -> Iterator[Outside]:
+    outside = Outside(stack.world["control_panel"])
+    yield outside
+    outside.close()
+
+
 @pytest.fixture
-def page(chromium: Browser, stack: Stack) -> Iterator[Page]:
-    """A fresh person's browser before the portal. Script errors and refused resources fail the test."""
-    context = chromium.new_context(base_url=stack.url, locale="en-US")
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
-    yield page
-    context.close()
-    assert faults == []
+def person(chromium: Browser, stack: Stack, outside: Outside) -> Iterator[Person]:
+    """Makes people with fresh browsers, such as `person(locale="ja-JP")` or `person(java_script_enabled=False)`.
+
+    Script errors, refused resources and anything else that the console complains of fail the test.
+    """
+    walks: list[Walk] = []
+
+    def somebody(**more: Any) -> Walk:
+        context = chromium.new_context(**{"base_url": stack.url, "locale": "en-US", "viewport": WIDE, **more})
+        context.set_default_timeout(SECONDS * 1000)
+        walks.append(Walk(context.new_page(), stack.url, outside))
+        return walks[-1]
+
+    yield somebody
+    for walk in walks:
+        walk.page.context.close()
+    assert [fault for walk in walks for fault in walk.faults] == []
+
+
+@pytest.fixture
+def walk(person: Person) -> Walk:
+    """A fresh person's browser before the portal."""
+    return person()
