@@ -21,6 +21,7 @@ from portico_sandbox.salesforce.objects import (
     USER,
 )
 from portico_sandbox.salesforce.schema import Entity
+from portico_sandbox.salesforce.seed_cases import seed_cases
 from portico_sandbox.salesforce.sessions import INTEGRATION_USER_ID, ORGANIZATION_ID, STAFF_USER_ID
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.sf_id import to_18
@@ -42,6 +43,7 @@ def seed(sandbox: Sandbox) -> None:
         for person in sandbox.world.people:
             if person.sf_account_id:
                 _account(changes, person)
+    seed_cases(sandbox, midnight)
 
 
 def account_fields(person: Person) -> Row:
