@@ -99,7 +99,12 @@ async def _due(portal: Portal, customer: Customer) -> Copy[MoneyDue]:
 
 async def _services(portal: Portal, customer: Customer) -> Copy[Sequence[Service]]:
     copy = await services_of(portal, customer)
-    return Copy([service for service in copy.value if service.status in ("active", "suspended", "pending")], copy.as_of)
+    return Copy([service for service in copy.value if _is_had(service)], copy.as_of)
+
+
+def _is_had(service: Service) -> bool:
+    """A fee that was charged once is a service to WHMCS, but nothing that one has."""
+    return service.status in ("active", "suspended", "pending") and service.billing_cycle != "one_time"
 
 
 async def _orders(portal: Portal, customer: Customer) -> Copy[Sequence[OpenOrder]]:

@@ -71,8 +71,8 @@ STATUSES: dict[str, Status] = {
     "waiting_system": Status("being_set_up", _m("Being set up"), "info"),
     "waiting_staff": Status("being_set_up", _m("Being set up"), "info"),
     "waiting_freebit": Status("preparing_esim", _m("eSIM being prepared"), "info"),
-    "waiting_customer": Status("needs_you", _m("Needs your action"), "warning"),
-    "parked": Status("with_staff", _m("Being checked by our staff"), "warning"),
+    "waiting_customer": Status("needs_you", _m("Needs you"), "warning"),
+    "parked": Status("with_staff", _m("With our staff"), "info"),
     "done": Status("complete", _m("Complete"), "good"),
 }
 

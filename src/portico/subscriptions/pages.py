@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 
 from portico.errors import Trouble
 from portico.portal import Portal
-from portico.subscriptions.services import service_for, services_of
+from portico.subscriptions.services import Service, service_for, services_of
 from portico.subscriptions.words import CYCLE_WORDS, SERVICE_WORDS
 from portico.web import paging, render
 
@@ -20,8 +20,9 @@ async def services_page(request: Request[Any, Any, Any]) -> Response[bytes]:
         copy = await services_of(portal, request.user.customer)
     except Trouble:
         return render(request, "subscriptions/services.html", rows=None)
-    where = paging(request, len(copy.value))
-    shown = copy.value[where.offset : where.offset + where.size]
+    services = sorted(copy.value, key=_rank)
+    where = paging(request, len(services))
+    shown = services[where.offset : where.offset + where.size]
     rows = [(service, *SERVICE_WORDS[service.status], CYCLE_WORDS[service.billing_cycle]) for service in shown]
     return render(request, "subscriptions/services.html", rows=rows, where=where, as_of_time=copy.as_of)
 
@@ -39,3 +40,10 @@ async def service_page(request: Request[Any, Any, Any], service_id: int) -> Resp
         cycle=CYCLE_WORDS[copy.value.billing_cycle],
         as_of_time=copy.as_of,
     )
+
+
+def _rank(service: Service) -> int:
+    """What is had comes first, then fees that were charged once, then what has ended. Each newest first, as it came."""
+    if service.status not in ("active", "suspended", "pending"):
+        return 2
+    return 1 if service.billing_cycle == "one_time" else 0

@@ -42,6 +42,8 @@ MEANINGS: dict[type[PorticoError], Message] = {
     errors.Trouble: _m("Your services keep working. Only this page is affected."),
     errors.TooManyTries: _m("This protects your account from people who guess."),
     errors.Refusal: _m("Nothing was changed."),
+    errors.NotAllowed: _m("Nothing was changed."),
+    errors.NotFound: _m("Your account and your services are not affected."),
     PorticoError: _m("We have been told about it. Your services keep working."),
 }
 _OURS: tuple[tuple[type[HTTPException], type[PorticoError]], ...] = (
