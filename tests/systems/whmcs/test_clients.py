@@ -14,7 +14,7 @@ from portico.money import Money
 from portico.settings import WhmcsSettings
 from portico.systems.whmcs import clients, users
 from portico.systems.whmcs.client import Whmcs, build_whmcs
-from portico.systems.whmcs.clients import Address, NewClient
+from portico.systems.whmcs.clients import Address, ClientChange, NewClient
 from portico_sandbox.dials import Dial
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.whmcs.rows import CLIENTS
@@ -43,6 +43,7 @@ async def test_a_profile_reads_as_it_is(whmcs: Whmcs) -> None:
     assert str(client.credit) == "¥3,000"
     assert client.credit == Money(client.credit.amount, "JPY")
     assert client.sso_allowed
+    assert client.owner_email == client.email
 
 
 @pytest.mark.parametrize(("name", "value"), QUIRKS)
@@ -107,9 +108,17 @@ async def test_find_by_email_ignores_case_and_knows_none(whmcs: Whmcs) -> None:
 async def test_an_update_changes_what_is_given_and_leaves_the_rest(whmcs: Whmcs) -> None:
     before = await clients.get_clients_details(whmcs, ISABELLA)
     address = Address("105-0011", "東京都", "港区", "芝公園4-2-8")
-    await clients.update_client(whmcs, ISABELLA, address=address, phone="03-1234-5678")
+    await clients.update_client(whmcs, ISABELLA, ClientChange(**dataclasses.asdict(address), phone="03-1234-5678"))
     after = await clients.get_clients_details(whmcs, ISABELLA)
     assert after == dataclasses.replace(before, address=address, phone="03-1234-5678")
+
+
+async def test_one_field_is_changed_alone_and_an_empty_text_clears(whmcs: Whmcs) -> None:
+    before = await clients.get_clients_details(whmcs, ISABELLA)
+    await clients.update_client(whmcs, ISABELLA, ClientChange(street="大名2-6-51", street2="", company="エー & ビー"))
+    after = await clients.get_clients_details(whmcs, ISABELLA)
+    address = dataclasses.replace(before.address, street="大名2-6-51")
+    assert after == dataclasses.replace(before, address=address, company="エー & ビー")
 
 
 @pytest.mark.parametrize("semantics", ["merge", "replace"])
@@ -119,7 +128,7 @@ async def test_the_whole_map_of_custom_fields_survives_either_way(
     switch("custom_fields_update", semantics)
     before = await clients.get_clients_details(whmcs, ISABELLA)
     fields = {**before.custom_fields, whmcs.settings.field_portal_marker: "op-0009"}
-    await clients.update_client(whmcs, ISABELLA, custom_fields=fields)
+    await clients.update_client(whmcs, ISABELLA, ClientChange(), custom_fields=fields)
     after = await clients.get_clients_details(whmcs, ISABELLA)
     assert (after.customer_number, after.marker) == (before.customer_number, "op-0009")
 

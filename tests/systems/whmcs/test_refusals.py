@@ -28,11 +28,13 @@ def named(error: PorticoError) -> str:
 def test_each_message_means_what_the_table_says(sample: dict[str, Any], spelling: Any) -> None:
     error = errors.error_for(sample["action"], spelling(sample["message"]), sample["status"])
     assert named(error) == sample["becomes"]
+    assert error.facts.get("field") == sample.get("field")
 
 
 def test_each_row_of_the_tables_has_a_sample() -> None:
     said = [sample["message"].lower() for sample in SAMPLES]
     beginnings = [*errors.SETUP_WRONG, *errors.OUR_FAULT, *(beginning for beginning, _ in errors.REFUSALS)]
+    beginnings += [beginning for beginning, _ in errors.FIELDS]
     assert [each for each in beginnings if not any(message.startswith(each) for message in said)] == []
 
 

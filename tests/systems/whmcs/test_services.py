@@ -119,6 +119,21 @@ async def test_cards_and_whether_they_are_good(sandbox: Sandbox, whmcs: Whmcs) -
     assert not has_usable([], today)
 
 
+@pytest.mark.parametrize(("name", "value"), [("numbers", "tagged"), *QUIRKS])
+async def test_cancellations_read_the_same_in_every_shape(
+    whmcs: Whmcs, switch: Callable[[str, str], Any], name: str, value: str
+) -> None:
+    switch(name, value)
+    assert await services.get_cancelled_packages(whmcs) == []
+    await services.add_cancel_request(whmcs, 7011, at_once=False)
+    assert await services.get_cancelled_packages(whmcs) == [services.Cancellation(7011, at_once=False)]
+    await services.add_cancel_request(whmcs, 7012, at_once=True)
+    assert set(await services.get_cancelled_packages(whmcs)) == {
+        services.Cancellation(7011, at_once=False),
+        services.Cancellation(7012, at_once=True),
+    }
+
+
 async def test_gateways(whmcs: Whmcs) -> None:
     assert Gateway("stripe", "Credit Card") in await get_payment_methods(whmcs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, cast
 
 from portico.customer import WhmcsClientId, WhmcsUserId
@@ -74,8 +74,28 @@ class Client:
     marker: str
     sso_allowed: bool
     default_gateway: str = ""
+    owner_email: str = ""
+    """Of the login that owns it: not always the client's own."""
     custom_fields: dict[int, str] = field(default_factory=dict)
     """Field id → value. To change one, send the whole map: what becomes of ids left out is not documented."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChange:
+    """What is to be changed: None stays as it is, an empty text clears."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    email: str | None = None
+    """The client's own. The login's is the user's: update_user."""
+    phone: str | None = None
+    postal_code: str | None = None
+    state: str | None = None
+    city: str | None = None
+    street: str | None = None
+    street2: str | None = None
+    country: str | None = None
 
 
 async def add_client(whmcs: Whmcs, new: NewClient, *, owner_user_id: WhmcsUserId | None = None) -> WhmcsClientId:
@@ -86,7 +106,7 @@ async def add_client(whmcs: Whmcs, new: NewClient, *, owner_user_id: WhmcsUserId
     """
     fields = {whmcs.settings.field_customer_number: new.customer_number, whmcs.settings.field_portal_marker: new.marker}
     params: dict[str, FormValue] = {
-        **_profile(new.first_name, new.last_name, new.company, new.email, new.phone, new.address),
+        **_profile(_as_change(new)),
         "language": whmcs.settings.language,
         "customfields": serialized_map(fields),
         "noemail": True,
@@ -129,24 +149,16 @@ async def get_clients_details(whmcs: Whmcs, client_id: WhmcsClientId) -> Client:
 
 
 async def update_client(
-    whmcs: Whmcs,
-    client_id: WhmcsClientId,
-    *,
-    first_name: str | None = None,
-    last_name: str | None = None,
-    company: str | None = None,
-    email: str | None = None,
-    phone: str | None = None,
-    address: Address | None = None,
-    custom_fields: Mapping[int, str] | None = None,
+    whmcs: Whmcs, client_id: WhmcsClientId, change: ClientChange, *, custom_fields: Mapping[int, str] | None = None
 ) -> None:
-    """Changes what is given, leaves the rest; may be sent twice. The login's e-mail is the user's: update_user.
+    """Changes what is given, leaves the rest; may be sent twice.
 
-    `custom_fields` is the whole map. Raises EmailTaken; SystemRefused `client_input_wrong`, `client_not_found`.
+    `custom_fields` is the whole map. Raises EmailTaken; SystemRefused `client_not_found`, and `client_input_wrong`
+    with the field in `facts` where WHMCS names it.
     """
     params: dict[str, FormValue] = {
         "clientid": client_id,
-        **_profile(first_name, last_name, company, email, phone, address),
+        **_profile(change),
         "customfields": serialized_map(custom_fields) if custom_fields is not None else None,
     }
     answer = await call(whmcs, "UpdateClient", params, repeatable=True)
@@ -160,32 +172,29 @@ async def _get_details(whmcs: Whmcs, params: Mapping[str, FormValue]) -> Client:
     return _client(whmcs, record(answer, "client") or answer)
 
 
-def _profile(
-    first_name: str | None,
-    last_name: str | None,
-    company: str | None,
-    email: str | None,
-    phone: str | None,
-    address: Address | None,
-) -> dict[str, FormValue]:
-    """The profile fields on the wire; None is left out, an empty text clears."""
-    profile: dict[str, FormValue] = {
-        "firstname": first_name,
-        "lastname": last_name,
-        "companyname": company,
-        "email": email,
-        "phonenumber": phone,
-    }
-    if address:
-        profile |= {
-            "address1": address.street,
-            "address2": address.street2,
-            "city": address.city,
-            "state": address.state,
-            "postcode": address.postal_code,
-            "country": address.country,
-        }
-    return profile
+_ON_THE_WIRE = {
+    "first_name": "firstname",
+    "last_name": "lastname",
+    "company": "companyname",
+    "email": "email",
+    "phone": "phonenumber",
+    "postal_code": "postcode",
+    "state": "state",
+    "city": "city",
+    "street": "address1",
+    "street2": "address2",
+    "country": "country",
+}
+
+
+def _profile(change: ClientChange) -> dict[str, FormValue]:
+    """The profile fields on the wire; None is left out there, an empty text clears."""
+    return {_ON_THE_WIRE[each.name]: getattr(change, each.name) for each in fields(change)}
+
+
+def _as_change(new: NewClient) -> ClientChange:
+    address = {each.name: getattr(new.address, each.name) for each in fields(new.address)}
+    return ClientChange(new.first_name, new.last_name, new.company, new.email, new.phone, **address)
 
 
 def _client(whmcs: Whmcs, row: Row) -> Client:
@@ -213,6 +222,7 @@ def _client(whmcs: Whmcs, row: Row) -> Client:
         marker=custom_fields.get(whmcs.settings.field_portal_marker, ""),
         sso_allowed=as_bool(row, "allowSingleSignOn") if "allowSingleSignOn" in row else True,
         default_gateway=as_raw(row, "defaultgateway"),
+        owner_email=_owner_email(row, owner),
         custom_fields=custom_fields,
     )
 
@@ -226,3 +236,8 @@ def _address(row: Row) -> Address:
         street2=as_text(row, "address2"),
         country=as_raw(row, "country") or as_raw(row, "countrycode"),
     )
+
+
+def _owner_email(row: Row, owner: int | None) -> str:
+    logins = rows(record(row, "users"), "user", "user")
+    return next((as_raw(login, "email") for login in logins if owner and as_id(login, "id") == owner), "")

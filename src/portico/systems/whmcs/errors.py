@@ -70,6 +70,21 @@ REFUSALS: tuple[tuple[str, Becomes], ...] = (
 )
 """How a message begins (normalized) → a refusal of ours, or the code that SystemRefused carries."""
 
+FIELDS: tuple[tuple[str, str], ...] = (
+    ("you did not enter your first name", "first_name"),
+    ("you did not enter your last name", "last_name"),
+    ("you did not enter your email address", "email"),
+    ("you did not enter your address", "street"),
+    ("you did not enter your city", "city"),
+    ("you did not enter your state", "state"),
+    ("you did not enter your postcode", "postal_code"),
+    ("you did not enter your phone number", "phone"),
+    ("the email address you entered was not valid", "email"),
+    ("the email address entered is not valid", "email"),
+    ("valid country required", "country"),
+)
+"""How a message begins → the field of ClientChange that it is about: `facts["field"]` of the SystemRefused."""
+
 UNKNOWN = "refused"
 
 
@@ -107,6 +122,12 @@ def redacted(message: str) -> str:
 
 def _refusal(becomes: Becomes, action: str, message: str) -> PorticoError:
     if isinstance(becomes, str):
-        return SystemRefused("whmcs", becomes, message, action=action)
+        return SystemRefused("whmcs", becomes, message, action=action, **_field(message))
     make: Callable[[str], PorticoError] = becomes
     return make(f"whmcs {action}")
+
+
+def _field(message: str) -> dict[str, str]:
+    said = " ".join(message.lower().split())
+    name = next((name for beginning, name in FIELDS if said.startswith(beginning)), None)
+    return {"field": name} if name else {}

@@ -89,6 +89,13 @@ class Service:
     custom_fields_by_name: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    service_id: int
+    at_once: bool
+    """Else at the end of the billing period."""
+
+
 async def get_clients_products(whmcs: Whmcs, client_id: WhmcsClientId) -> list[Service]:
     """All services of a client, of any status, newest first."""
     found = await _rows_of(whmcs, client_id, {})
@@ -139,6 +146,15 @@ async def add_cancel_request(whmcs: Whmcs, service_id: int, *, at_once: bool, re
         "reason": reason,
     }
     await call(whmcs, "AddCancelRequest", params, repeatable=False)
+
+
+async def get_cancelled_packages(whmcs: Whmcs) -> list[Cancellation]:
+    """Every cancellation ever filed, of all clients, carried out or not: the action has no filter.
+
+    The caller looks up services that are known to be the customer's. Raises SystemSurprised past 3,000 of them.
+    """
+    found = await call_for_all(whmcs, "GetCancelledPackages", {}, "packages", "package")
+    return [Cancellation(as_int(row, "relid"), as_word(row, "type") == "immediate") for row in found]
 
 
 def with_line(
