@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,10 +21,13 @@ from portico.errors import FieldFault, InputWrong, NotFound
 from portico.i18n import Message, _m
 from portico.money import Money
 from portico.portal import Portal
+from portico.systems.salesforce.catalog import Product
 
 MOST_ITEMS = 20
 MOST_OF_ONE = 9
-EID = re.compile(r"\d{32}")
+EID = re.compile(r"[0-9]{32}")
+BETWEEN_DIGITS = re.compile(r"[\s\u2010-\u2015\u2212\u30fc-]")
+"""What people type between groups of digits: spaces, and every dash that a keyboard offers."""
 
 SELECT = text("SELECT items, version, checkout_key FROM carts WHERE user_id = :user_id")
 HOLD = text("SELECT items, version, checkout_key FROM carts WHERE user_id = :user_id FOR UPDATE")
@@ -34,10 +38,7 @@ MAKE = text("""
 WRITE = text("""
     UPDATE carts SET items = CAST(:items AS jsonb), version = version + 1, updated_at = :now WHERE user_id = :user_id
 """)
-EMPTY = text("""
-    UPDATE carts SET items = '[]', version = version + 1, checkout_key = :new_key, updated_at = :now
-    WHERE user_id = :user_id AND checkout_key = :old_key
-""")
+NEW_KEY = text("UPDATE carts SET checkout_key = :key WHERE user_id = :user_id")
 
 
 class CartItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -118,25 +119,25 @@ async def priced_cart(portal: Portal, customer: Customer) -> PricedCart:
 
 async def add_to_cart(portal: Portal, customer: Customer, sku: str, *, eid: str = "") -> None:
     """Adds one, and what it requires (the activation fee). Raises NotFound, InputWrong."""
-    offer = (await offers_for(portal, customer)).of(sku)
+    offers = await offers_for(portal, customer)
+    offer = offers.of(sku)
     item = CartItem(sku, 1, _eid(offer, eid, "/eid"))
     if not offer.can_be_ordered:
         raise InputWrong(FieldFault("/sku", SOLD_OUT))
-    required = [CartItem(offer.required.sku)] if offer.required else []
     async with portal.db.begin() as tx:
-        cart = await read_cart(tx, portal, customer)
-        await _write(tx, portal, customer, [*cart.items, item, *required])
+        items = [*(await read_cart(tx, portal, customer)).items, item]
+        await _write(tx, portal, customer, [*items, *_missing(offers, items, offer.required)])
 
 
 async def remove_from_cart(portal: Portal, customer: Customer, position: int) -> None:
     """Removes one line (from 0), and what only it required. Raises NotFound."""
+    offers = await offers_for(portal, customer)
     async with portal.db.begin() as tx:
         items = list((await read_cart(tx, portal, customer)).items)
         if not 0 <= position < len(items):
             raise NotFound("cart line")
-        del items[position]
-        await _write(tx, portal, customer, items)
-    await _remove_orphans(portal, customer)
+        gone = items.pop(position)
+        await _write(tx, portal, customer, _without_orphans(offers, items, gone))
 
 
 async def put_cart(portal: Portal, customer: Customer, items: Sequence[CartItem]) -> None:
@@ -146,9 +147,12 @@ async def put_cart(portal: Portal, customer: Customer, items: Sequence[CartItem]
     checked = [_checked(offers, item, f"/items/{at}", faults) for at, item in enumerate(items)]
     if faults:
         raise InputWrong(*faults)
+    required = {offer.required.sku: offer.required for item in checked if (offer := offers.of(item.sku)).required}
+    for product in required.values():
+        checked += _missing(offers, checked, product)
     async with portal.db.begin() as tx:
         await read_cart(tx, portal, customer)
-        await _write(tx, portal, customer, [*checked, *_missing(offers, checked)])
+        await _write(tx, portal, customer, checked)
 
 
 async def read_cart(tx: AsyncConnection, portal: Portal, customer: Customer, *, hold: bool = True) -> Cart:
@@ -159,17 +163,28 @@ async def read_cart(tx: AsyncConnection, portal: Portal, customer: Customer, *, 
     return Cart(tuple(msgspec.convert(row["items"], list[CartItem])), row["checkout_key"])
 
 
-async def empty_cart(tx: AsyncConnection, portal: Portal, customer: Customer, old_key: UUID) -> None:
-    """After the order: only where the cart is still the one that was ordered."""
-    values = {"user_id": customer.user_id, "old_key": old_key, "new_key": uuid4(), "now": portal.clock.now()}
-    await tx.execute(EMPTY, values)
+async def take_out(
+    tx: AsyncConnection, portal: Portal, customer: Customer, key: UUID, ordered: Iterable[CartItem]
+) -> None:
+    """After the order: what was ordered leaves the cart, what was put in since stays. Only where `key` is still its
+    key; it gets a new one, so that the next order is another.
+    """
+    cart = await read_cart(tx, portal, customer)
+    if cart.checkout_key != key:
+        return
+    left = list(cart.items)
+    for item in ordered:
+        if item in left:
+            left.remove(item)
+    await _write(tx, portal, customer, left)
+    await tx.execute(NEW_KEY, {"user_id": customer.user_id, "key": uuid4()})
 
 
 def price(portal: Portal, cart: Cart, offers: Offers) -> PricedCart:
     by_sku = {offer.product.sku: offer for offer in offers.items}
-    skus = {item.sku for item in cart.items}
     lines = tuple(
-        CartLine(item, by_sku.get(item.sku), _problem(item, by_sku.get(item.sku), skus, by_sku)) for item in cart.items
+        CartLine(item, by_sku.get(item.sku), _problem(item, by_sku.get(item.sku), cart.items, offers))
+        for item in cart.items
     )
     seen = [(line.item.sku, line.item.quantity, line.item.eid, str(line.net)) for line in lines]
     return PricedCart(
@@ -182,20 +197,19 @@ def price(portal: Portal, cart: Cart, offers: Offers) -> PricedCart:
     )
 
 
-def _problem(item: CartItem, offer: Offer | None, skus: set[str], by_sku: dict[str, Offer]) -> Message | None:
+def _problem(item: CartItem, offer: Offer | None, items: Sequence[CartItem], offers: Offers) -> Message | None:
     if offer is None:
         return NOT_FOR_YOU
-    product = offer.product
+    product, held = offer.product, _held(items)
     if not offer.can_be_ordered:
         return SOLD_OUT
-    if product.excludes_sku in skus:
+    if held[product.excludes_sku]:
         return CLASHES
-    if offer.required is not None and offer.required.sku not in skus:
+    if offer.required is not None and held[offer.required.sku] < _wanted(offers, items, offer.required):
         return NEEDS_OTHER(name=offer.required.name)
     if product.sim_kind == "eSIM" and not EID.fullmatch(item.eid):
         return EID_WRONG
-    needed_by = [o for o in by_sku.values() if o.required is not None and o.required.sku == product.sku]
-    if product.item_class == "Activation" and needed_by and not any(o.product.sku in skus for o in needed_by):
+    if product.item_class == "Activation" and _requiring(offers, product) and not _wanted(offers, items, product):
         return NEEDS_PLAN
     return None
 
@@ -212,46 +226,72 @@ def _totals(portal: Portal, lines: Sequence[CartLine], cycle: str) -> Totals:
 
 
 def _checked(offers: Offers, item: CartItem, at: str, faults: list[FieldFault]) -> CartItem:
+    """The item as it is kept; what is wrong with it is added to `faults`."""
     try:
         offer = offers.of(item.sku)
-        eid = _eid(offer, item.eid, f"{at}/options/eid")
     except NotFound:
         faults.append(FieldFault(f"{at}/sku", NOT_FOR_YOU))
         return item
-    except InputWrong as wrong:
-        faults.extend(wrong.faults)
-        return item
+    if not offer.can_be_ordered:
+        faults.append(FieldFault(f"{at}/sku", SOLD_OUT))
     most = 1 if offer.product.sim_kind else MOST_OF_ONE
     if not 1 <= item.quantity <= most:
         faults.append(FieldFault(f"{at}/quantity", _m("Choose a quantity from 1 to %(most)s.")(most=most)))
-    return CartItem(item.sku, item.quantity, eid)
+    try:
+        return CartItem(item.sku, item.quantity, _eid(offer, item.eid, f"{at}/options/eid"))
+    except InputWrong as wrong:
+        faults.extend(wrong.faults)
+        return item
 
 
 def _eid(offer: Offer, given: str, pointer: str) -> str:
     if offer.product.sim_kind != "eSIM":
         return ""
-    eid = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", given))
+    eid = BETWEEN_DIGITS.sub("", unicodedata.normalize("NFKC", given))
     if not EID.fullmatch(eid):
         raise InputWrong(FieldFault(pointer, EID_WRONG))
     return eid
 
 
-def _missing(offers: Offers, items: Sequence[CartItem]) -> list[CartItem]:
-    """What the items require and do not have: once per item that requires it."""
-    have = {item.sku for item in items}
-    required = [offers.of(item.sku).required for item in items]
-    return [CartItem(product.sku) for product in required if product is not None and product.sku not in have]
+def _missing(offers: Offers, items: Sequence[CartItem], product: Product | None) -> list[CartItem]:
+    """What is lacking of a required product."""
+    if product is None:
+        return []
+    return [CartItem(product.sku)] * (_wanted(offers, items, product) - _held(items)[product.sku])
 
 
-async def _remove_orphans(portal: Portal, customer: Customer) -> None:
-    """A fee whose plan has gone goes too."""
-    offers = await offers_for(portal, customer)
-    async with portal.db.begin() as tx:
-        cart = await read_cart(tx, portal, customer)
-        lines = price(portal, cart, offers).lines
-        kept = [line.item for line in lines if line.problem is not NEEDS_PLAN]
-        if len(kept) != len(lines):
-            await _write(tx, portal, customer, kept)
+def _without_orphans(offers: Offers, items: list[CartItem], gone: CartItem) -> list[CartItem]:
+    """A fee whose plan has gone goes too, and no more than that: two plans have two fees."""
+    product = next((offer.required for offer in offers.items if offer.product.sku == gone.sku), None)
+    if product is None:
+        return items
+    wanted = _wanted(offers, items, product)
+    surplus = min(_held(items)[product.sku] - wanted, _wanted(offers, [*items, gone], product) - wanted)
+    kept: list[CartItem] = []
+    for item in reversed(items):
+        if item.sku == product.sku and 0 < item.quantity <= surplus:
+            surplus -= item.quantity
+        else:
+            kept.insert(0, item)
+    return kept
+
+
+def _wanted(offers: Offers, items: Iterable[CartItem], product: Product) -> int:
+    """How many the items require: an activation fee each, but one installation, whatever hangs on it."""
+    requiring = _requiring(offers, product)
+    count = sum(item.quantity for item in items if item.sku in requiring)
+    return count if product.item_class == "Activation" else min(count, 1)
+
+
+def _requiring(offers: Offers, product: Product) -> set[str]:
+    return {o.product.sku for o in offers.items if o.required is not None and o.required.sku == product.sku}
+
+
+def _held(items: Iterable[CartItem]) -> Counter[str]:
+    held: Counter[str] = Counter()
+    for item in items:
+        held[item.sku] += item.quantity
+    return held
 
 
 async def _write(tx: AsyncConnection, portal: Portal, customer: Customer, items: Sequence[CartItem]) -> None:
