@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico.clock import Clock
 from portico.db import Database
-from portico.errors import PorticoError, Refusal, SystemDown, SystemRefused, SystemSurprised
+from portico.errors import NotFound, PorticoError, Refusal, SystemDown, SystemRefused, SystemSurprised
 from portico.settings import Settings
 
 log = structlog.get_logger()
@@ -38,7 +38,14 @@ INSERT = text("""
 """)
 SELECT = text("SELECT * FROM creations WHERE id = :id")
 SELECT_BY_KEY = text("SELECT * FROM creations WHERE kind = :kind AND business_key = :business_key")
-REOPEN = text("UPDATE creations SET state = 'unknown', misses = :misses WHERE id = :id AND state = 'refused'")
+REOPEN = text("""
+    UPDATE creations SET
+        request = CASE WHEN state = 'parked' THEN request ELSE CAST(:request AS jsonb) END,
+        state = CASE WHEN state = 'intended' THEN 'intended' ELSE 'unknown' END,
+        misses = CASE WHEN state = 'intended' THEN misses ELSE :misses END
+    WHERE id = :id AND (state IN ('refused', 'parked') OR state = 'intended' AND claimed_until IS NULL)
+    RETURNING *
+""")
 CLAIM = text("""
     UPDATE creations SET claim = claim + 1, claimed_until = :until
     WHERE id = :id AND state IN ('intended', 'attempted', 'unknown')
@@ -125,9 +132,15 @@ async def intend(
     return _creation(row)
 
 
-async def reopen(tx: AsyncConnection, creation_id: UUID) -> None:
-    """Lets a refused creation be tried again, once what it was refused for is mended; it is looked up first."""
-    await tx.execute(REOPEN, {"id": creation_id, "misses": LOOK_UPS_BEFORE_REPEAT - 1})
+async def reopen(tx: AsyncConnection, creation: Creation, request: dict[str, Any]) -> Creation:
+    """Lets a refused or parked creation be tried again, once what it was stopped for is mended; it is looked up first.
+
+    `request` replaces what is to be sent, but only where nothing has come of the earlier one: a creation under way,
+    of unknown outcome, or found more than once goes on being looked for as it was sent.
+    """
+    values = {"id": creation.id, "request": json.dumps(request, ensure_ascii=False)}
+    row = (await tx.execute(REOPEN, {**values, "misses": LOOK_UPS_BEFORE_REPEAT - 1})).mappings().first()
+    return _creation(row) if row else creation
 
 
 async def forget(tx: AsyncConnection, creation_id: UUID) -> None:
@@ -202,7 +215,7 @@ async def _attempt(portal: HasStores, creation: Creation, recipe: Recipe) -> Cre
         return await _unknown(portal, creation, recipe, error)
     except SystemSurprised as error:
         return await _unknown(portal, creation, recipe, error)
-    except (SystemRefused, Refusal) as error:
+    except (SystemRefused, Refusal, NotFound) as error:
         code = error.vendor_code if isinstance(error, SystemRefused) else error.code
         await _record(portal, creation, "refused", code=code)
         raise

@@ -88,7 +88,10 @@ BILLING_REFUSED = Outcome(
     "WHMCS refused the order for good. Its message is in the log and the journal.",
 )
 BILLING_DOUBLE = Outcome(
-    "BILLING_DOUBLE", "parked", _CHECKING, "More than one WHMCS order carries this order's marker. Cancel all but one."
+    "BILLING_DOUBLE",
+    "parked",
+    _CHECKING,
+    "More than one WHMCS order carries this order's marker. Cancel all but one, then set the status to Pending.",
 )
 SIM_REFUSED = Outcome(
     "SIM_REFUSED", "parked", _CHECKING, "Freebit refused the eSIM activation for good. Its codes follow."
@@ -117,11 +120,17 @@ OUTCOME_UNKNOWN = Outcome(
 SYSTEM_DOWN = Outcome(
     "SYSTEM_DOWN", "waiting_system", _PREPARING, "A system could not be reached. The order is tried again by itself."
 )
+STEP_FAILED = Outcome(
+    "STEP_FAILED",
+    "waiting_system",
+    _PREPARING,
+    "A step failed in a way that may pass. It is tried again by itself a few times before the order is parked.",
+)
 INTERNAL_ERROR = Outcome(
     "INTERNAL_ERROR",
     "parked",
     _CHECKING,
-    "The portal met an error of its own, several times. Its log has the trace by this order's id.",
+    "The same step failed several times in a way that the portal can't mend. Its log has more by this order's id.",
 )
 ORDER_WITHDRAWN = Outcome(
     "ORDER_WITHDRAWN",

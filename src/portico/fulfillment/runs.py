@@ -13,8 +13,8 @@ from portico.creation import LostClaim as LostCreation
 from portico.customer import Customer
 from portico.errors import PorticoError, SystemDown
 from portico.fulfillment import outcomes, story
-from portico.fulfillment.outcomes import DONE, OUTCOMES, Outcome, Stopped
-from portico.fulfillment.steps import Run
+from portico.fulfillment.outcomes import OUTCOMES, TOLD, Outcome, Stopped
+from portico.fulfillment.stepping import Run
 from portico.identity.mapping import customer_by_account
 from portico.orders import timeline
 from portico.orders.timeline import Claim, LostClaim
@@ -56,49 +56,58 @@ async def defer_run(tx: AsyncConnection, order_id: str, *, in_seconds: float = 0
 
 async def run_order(portal: Portal, order_id: str) -> None:
     """One run. Whatever happens in it, the row says afterwards where the order stands and when to look again."""
-    deadline.set(asyncio.get_running_loop().time() + RUN_SECONDS)
+    token = deadline.set(asyncio.get_running_loop().time() + RUN_SECONDS)
+    try:
+        await _run(portal, order_id)
+    except (LostClaim, LostCreation):
+        log.info("fulfillment.run.overtaken", order=order_id)
+    finally:
+        deadline.reset(token)
+
+
+async def _run(portal: Portal, order_id: str) -> None:
     async with portal.db.begin() as tx:
         mine = await timeline.claim(tx, order_id, portal.clock.now())
         customer = await customer_by_account(tx, mine.account_id) if mine else None
     if mine is None:
         return
+    if mine.state not in ("parked", "done"):
+        stop, tries = await _tell_story(portal, mine, customer)
+        mine = await _rest(portal, mine, stop, tries)
     try:
-        if mine.state not in ("parked", "done"):
-            stop, tries = await _tell_story(portal, mine, customer)
-            mine = await _rest(portal, mine, stop, tries)
         await _tell_salesforce(portal, mine)
-    except (LostClaim, LostCreation):
-        log.info("fulfillment.run.overtaken", order=order_id)
-    except SystemDown as error:
-        # Only telling Salesforce can end here: the sweep finds what it has not been told.
-        log.warning("fulfillment.tell.failed", order=order_id, system=error.system)
+    except PorticoError as error:
+        log.warning("fulfillment.tell.failed", order=order_id, error=str(error))
+        async with portal.db.begin() as tx:
+            await timeline.tell_later(tx, mine, portal.clock.now() + _backoff(portal, mine.tries))
     if customer is not None:
         await drop_for(portal, customer, "own:fulfillment")
 
 
 async def _tell_story(portal: Portal, mine: Claim, customer: Customer | None) -> tuple[Stopped, int]:
-    """Where the story stopped (DONE is a stop too), and how many tries have failed in a row."""
+    """Where the story stopped (DONE is a stop too), and how many tries have failed in a row in the same way."""
     try:
         return Stopped(await _told(portal, mine, customer)), 0
     except Stopped as stop:
         return stop, 0
     except SystemDown as error:
-        wait = _backoff(portal, mine.tries)
-        return Stopped(outcomes.SYSTEM_DOWN, str(error), look_again=wait), mine.tries + 1
+        return _again(portal, mine, outcomes.SYSTEM_DOWN, str(error))
     except (LostClaim, LostCreation):
         raise
     except PorticoError as error:
         log.warning("fulfillment.step.failed", order=mine.order_id, error=str(error))
-        return _another_try(portal, mine, str(error))
+        return _again(portal, mine, outcomes.STEP_FAILED, str(error))
     except Exception as error:  # a bug parks its own order, never blocks others
         log.exception("fulfillment.step.crashed", order=mine.order_id)
-        return _another_try(portal, mine, type(error).__name__)
+        return _again(portal, mine, outcomes.STEP_FAILED, type(error).__name__)
 
 
-def _another_try(portal: Portal, mine: Claim, detail: str) -> tuple[Stopped, int]:
-    if mine.tries + 1 >= TRIES_BEFORE_PARKING:
-        return Stopped(outcomes.INTERNAL_ERROR, detail), mine.tries + 1
-    return Stopped(outcomes.SYSTEM_DOWN, detail, look_again=_backoff(portal, mine.tries)), mine.tries + 1
+def _again(portal: Portal, mine: Claim, outcome: Outcome, detail: str) -> tuple[Stopped, int]:
+    """A system that is down is waited for as long as it takes; what waiting may not mend is parked after a while."""
+    before = mine.tries if mine.reason_code == outcome.code else 0
+    if outcome is outcomes.STEP_FAILED and before + 1 >= TRIES_BEFORE_PARKING:
+        return Stopped(outcomes.INTERNAL_ERROR, detail), 0
+    return Stopped(outcome, detail, look_again=_backoff(portal, before)), before + 1
 
 
 async def _told(portal: Portal, mine: Claim, customer: Customer | None) -> Outcome:
@@ -132,20 +141,20 @@ async def _rest(portal: Portal, mine: Claim, stop: Stopped, tries: int) -> Claim
 
 async def _tell_salesforce(portal: Portal, mine: Claim) -> None:
     """Writes status, code and message where they are news to Salesforce."""
-    outcome = OUTCOMES.get(mine.reason_code or "", DONE)
-    what = f"{outcome.told}|{outcome.code}"
+    status, code = TOLD[mine.state], mine.reason_code or ""
+    what = f"{status}|{code}"
     if mine.told_salesforce == what:
         return
-    journal_ids = await _billing_order_id(portal, mine.order_id)
+    outcome = OUTCOMES.get(code)  # a newer version may know more of them
     now = portal.clock.now()
     await salesforce_orders.update_fulfillment(
         portal.salesforce,
         mine.order_id,
-        status=outcome.told,
-        error_code=outcome.code,
-        error_message=f"{outcome.for_staff} {mine.detail}".strip(),
+        status=status,
+        error_code=code,
+        error_message=f"{outcome.for_staff if outcome else ''} {mine.detail}".strip(),
         updated_at=now,
-        whmcs_order_id=journal_ids,
+        whmcs_order_id=await _billing_order_id(portal, mine.order_id),
     )
     async with portal.db.begin() as tx:
         await timeline.told(tx, mine, what, now)

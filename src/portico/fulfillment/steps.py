@@ -7,87 +7,30 @@ that can't go on is parked with the WHMCS order as it stands.
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from portico.cache import drop_for
-from portico.creation import Creation, Recipe, carry_out, intend, reopen
-from portico.customer import Customer
-from portico.errors import Refusal, SystemRefused
+from portico.creation import Recipe
 from portico.fulfillment import outcomes
-from portico.fulfillment.outcomes import Outcome, Stopped
-from portico.orders import timeline
-from portico.orders.timeline import Claim, Step
-from portico.portal import Portal
+from portico.fulfillment.outcomes import Stopped
+from portico.fulfillment.stepping import Done, Run, create_once, note, step
+from portico.orders.timeline import Step
 from portico.systems.freebit import lines as freebit_lines
 from portico.systems.salesforce import orders as salesforce_orders
-from portico.systems.salesforce.orders import Order, OrderItem
+from portico.systems.salesforce.orders import OrderItem
+from portico.systems.salesforce.sf_id import SfItemId
 from portico.systems.whmcs import orders as whmcs_orders
 from portico.systems.whmcs import pay_methods, services
 
-P = ParamSpec("P")
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a step leaves behind in the journal."""
-
-    remote_id: str | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    sent: object = None
-    """What was sent, kept as a digest."""
-
-
-@dataclass
-class Run:
-    """One try to bring an order further: the order as Salesforce holds it now, and the journal so far."""
-
-    portal: Portal
-    mine: Claim
-    order: Order
-    customer: Customer
-    journal: dict[str, Step]
-
-    @property
-    def esim_lines(self) -> list[OrderItem]:
-        return [item for item in self.order.items if item.sim_kind == "eSIM"]
-
-    def fact(self, step: str, name: str) -> Any:
-        return self.journal[step].facts[name]
-
-
-def step(
-    name: str, actor: str
-) -> Callable[[Callable[Concatenate[Run, P], Awaitable[Done]]], Callable[Concatenate[Run, P], Awaitable[None]]]:
-    """Names a step in the journal: skipped when done there, noted before and after. Per line: `name:item id`."""
-
-    def decorate(
-        function: Callable[Concatenate[Run, P], Awaitable[Done]],
-    ) -> Callable[Concatenate[Run, P], Awaitable[None]]:
-        @functools.wraps(function)
-        async def once(run: Run, /, *args: P.args, **kwargs: P.kwargs) -> None:
-            key = ":".join([name, *(item.id for item in args if isinstance(item, OrderItem))])
-            before = run.journal.get(key)
-            if before is not None and before.state == "done":
-                return
-            if before is None or before.state != "waiting":
-                await _note(run, key, "running", actor)
-            try:
-                done = await function(run, *args, **kwargs)
-            except Stopped as stop:
-                state: timeline.StepState = "stopped" if stop.outcome.state == "parked" else "waiting"
-                await _note(run, key, state, actor, done=_why(stop), reason_code=stop.outcome.code)
-                raise
-            await _note(run, key, "done", actor, done=done)
-
-        return once
-
-    return decorate
+__all__ = [
+    "Run", "accept_billing_order", "check_payment_method", "compare_amounts", "confirm_approval",
+    "place_billing_order", "request_esim", "tell_salesforce_we_began", "wait_for_esim", "write_billing_details",
+    "write_salesforce_ids",
+]  # fmt: skip
 
 
 async def confirm_approval(run: Run) -> None:
@@ -95,7 +38,7 @@ async def confirm_approval(run: Run) -> None:
     if run.order.status_code != "Activated":
         raise Stopped(outcomes.ORDER_WITHDRAWN)
     if "approval" not in run.journal or run.journal["approval"].state != "done":
-        await _note(run, "approval", "done", "salesforce")
+        await note(run, "approval", "done", "salesforce")
 
 
 @step("began", actor="salesforce")
@@ -123,16 +66,20 @@ async def place_billing_order(run: Run) -> Done:
     lines = [line for item in run.order.items for line in _billing_lines(item)]
     markers = sorted({item.id for item in run.order.items})
 
-    async def create(_: str) -> str:
-        gateway = run.portal.settings.whmcs.gateway
-        placed = await whmcs_orders.add_order(whmcs, client_id, gateway, lines)
-        return str(placed.order_id)
-
     async def look_up(_: str) -> list[str]:
         found = await whmcs_orders.find_orders_by_marker(whmcs, client_id, markers)
         return [str(order_id) for order_id in found]
 
-    creation = await _create(run, "whmcs_order", run.order.id, {"items": markers}, Recipe(create, look_up), _BILLING)
+    async def create(marker: str) -> str:
+        # Our own memory may be older than the world (a restored backup): one look is cheaper than billing twice.
+        for there in await look_up(marker):
+            return there
+        gateway = run.portal.settings.whmcs.gateway
+        placed = await whmcs_orders.add_order(whmcs, client_id, gateway, lines)
+        return str(placed.order_id)
+
+    recipe = Recipe(create, look_up)
+    creation = await create_once(run, "whmcs_order", run.order.id, {"items": markers}, lambda _: recipe, _BILLING)
     await drop_for(run.portal, run.customer, "own:fulfillment")
     return Done(remote_id=creation.remote_id, sent=lines)
 
@@ -146,11 +93,21 @@ async def compare_amounts(run: Run) -> Done:
         if len(billed) != int(item.quantity):
             raise Stopped(outcomes.PRICE_MISMATCH, f"{item.sku}: {len(billed)} services for {item.quantity}.")
         for service in billed:
-            amount = service.recurring if item.billing_cycle == "Monthly" else service.first_payment
-            if amount.amount != item.unit_price.amount:
-                detail = f"{item.sku}: order item {item.unit_price}, WHMCS service {service.id} {amount}."
-                raise Stopped(outcomes.PRICE_MISMATCH, detail)
+            _compare(item, service)
+    strangers = [service.id for service in placed if all(service.order_item != item.id for item in run.order.items)]
+    if strangers:
+        raise Stopped(outcomes.PRICE_MISMATCH, f"WHMCS services {strangers} belong to no item of the order.")
     return Done(facts={"services": {str(service.id): service.order_item for service in placed}})
+
+
+def _compare(item: OrderItem, service: services.Service) -> None:
+    """A first month may cost less (part of a month), never more: the order shows no set-up fee of WHMCS' own."""
+    monthly = item.billing_cycle == "Monthly"
+    amount, price = service.recurring if monthly else service.first_payment, item.unit_price.amount
+    if amount.amount != price or (monthly and service.first_payment.amount > price):
+        billed = f"{service.first_payment} first, {service.recurring} recurring"
+        detail = f"{item.sku}: order item {item.unit_price}, WHMCS service {service.id} {billed}."
+        raise Stopped(outcomes.PRICE_MISMATCH, detail)
 
 
 @step("accepted", actor="whmcs")
@@ -164,37 +121,38 @@ async def accept_billing_order(run: Run) -> Done:
 @step("esim", actor="freebit")
 async def request_esim(run: Run, item: OrderItem) -> Done:
     """PA05-41 with the EID; the phone number is the marker (numbered mode), or the EID itself (unnumbered)."""
-    freebit = run.portal.freebit
-    numbered = run.portal.settings.freebit.esim_mode == "numbered"
-    eid, plan_code = _checked_esim(item, numbered=numbered)
-    account = item.line_number if numbered else None
+    request = await _activation_of(run, item)
 
-    async def create(_: str) -> str:
-        await freebit_lines.activate_esim(freebit, eid=eid, plan_code=plan_code, account=account)
-        return account or f"eid:{eid}"
+    def recipe(asked: dict[str, Any]) -> Recipe:
+        async def create(_: str) -> str:
+            freebit, account = run.portal.freebit, asked["account"]
+            await freebit_lines.activate_esim(freebit, eid=asked["eid"], plan_code=asked["plan_code"], account=account)
+            return account or f"eid:{asked['eid']}"
 
-    async def look_up(_: str) -> list[str]:
-        found = await _lines_with(run, item, account)
-        return [line.account for line in found]
+        async def look_up(_: str) -> list[str]:
+            return [line.account for line in await _lines(run, asked, asked["eid"])]
 
-    creation = await _create(run, "esim_activation", item.id, {"account": account}, Recipe(create, look_up), _SIM)
-    return Done(remote_id=creation.remote_id, sent=(eid, plan_code, account))
+        return Recipe(create, look_up)
+
+    creation = await create_once(run, "esim_activation", item.id, request, recipe, _SIM)
+    asked = creation.request
+    return Done(remote_id=creation.remote_id, facts={"asked": asked}, sent=asked)
 
 
 @step("line", actor="freebit")
 async def wait_for_esim(run: Run, item: OrderItem) -> Done:
     """Acceptance is not activation: only the account's own state says that the line works."""
     settings = run.portal.settings.freebit
-    account = item.line_number if settings.esim_mode == "numbered" else None
-    found = await _lines_with(run, item, account)
+    asked = run.fact(f"esim:{item.id}", "asked")
+    found = await _lines(run, asked, asked["eid"], item.eid or "")  # staff may have had it issued anew for another EID
     line = found[0] if found else None
     if line is not None and line.state == "active":
-        facts = {"account": line.account, "iccid": line.iccid or "", "matching_id": line.matching_id or ""}
+        facts = {"account": line.account, "iccid": line.iccid, "matching_id": line.matching_id}
         return Done(remote_id=line.account, facts=facts)
     if line is not None and line.state in ("obsolete", "suspended"):
         raise Stopped(outcomes.SIM_FAILED, f"Line {line.account} is {line.state}.")
-    asked = run.journal[f"esim:{item.id}"].updated_at
-    if run.portal.clock.now() - asked > timedelta(hours=settings.deadline_hours):
+    since = run.journal[f"esim:{item.id}"].updated_at
+    if run.portal.clock.now() - since > timedelta(hours=settings.deadline_hours):
         raise Stopped(outcomes.SIM_TIMEOUT)
     raise Stopped(outcomes.SIM_PENDING, look_again=timedelta(seconds=settings.poll_seconds))
 
@@ -202,8 +160,9 @@ async def wait_for_esim(run: Run, item: OrderItem) -> Done:
 @step("billing_details", actor="whmcs")
 async def write_billing_details(run: Run) -> Done:
     """The number, EID and ICCID onto the service; and Active, where AcceptOrder alone has not made it so."""
+    items = {item.id: item for item in run.order.items}
     for service in await _services_of(run):
-        item = next(item for item in run.order.items if item.id == service.order_item)
+        item = items[SfItemId(service.order_item)]
         line = run.journal.get(f"line:{item.id}")
         fields = services.with_line(run.portal.whmcs, service, **_line_details(item, line)) if line else None
         await services.update_client_product(
@@ -239,32 +198,8 @@ _BILLING = (outcomes.BILLING_REFUSED, outcomes.BILLING_DOUBLE)
 _SIM = (outcomes.SIM_REFUSED, outcomes.SIM_DOUBLE)
 
 
-async def _create(
-    run: Run, kind: str, key: str, request: dict[str, Any], recipe: Recipe, stops: tuple[Outcome, Outcome]
-) -> Creation:
-    """Carries a creation on until it is done. Raises Stopped where it is refused, parked or not known yet."""
-    refused, double = stops
-    async with run.portal.db.begin() as tx:
-        intent = await intend(tx, run.portal.clock, kind, key, request, owner_id=run.customer.user_id)
-        if intent.state == "refused":
-            await reopen(tx, intent.id)
-    try:
-        creation = await carry_out(run.portal, intent.id, recipe)
-    except SystemRefused as error:
-        raise Stopped(refused, f"{error.system} {error.vendor_code}: {error.vendor_message}") from error
-    except Refusal as error:
-        raise Stopped(refused, error.code) from error
-    if creation.state == "parked":
-        raise Stopped(double, creation.code or "")
-    if creation.state != "done":
-        now = run.portal.clock.now()
-        wait = creation.wake_at - now if creation.wake_at else timedelta(seconds=2)
-        raise Stopped(outcomes.OUTCOME_UNKNOWN, look_again=max(wait, timedelta(seconds=1)))
-    return creation
-
-
 def _billing_lines(item: OrderItem) -> list[whmcs_orders.NewServiceLine]:
-    if not item.whmcs_product_id:
+    if not item.whmcs_product_id or item.billing_cycle is None:
         raise Stopped(outcomes.PRODUCT_NOT_MAPPED, item.sku)
     monthly = item.billing_cycle == "Monthly"
     line = whmcs_orders.NewServiceLine(
@@ -287,62 +222,37 @@ async def _services_of(run: Run) -> list[services.Service]:
     """The services of this order's WHMCS order, as WHMCS holds them now."""
     order_id = _billing_order_id(run)
     own = await services.get_clients_products(run.portal.whmcs, run.customer.whmcs_client_id)
-    markers = {item.id for item in run.order.items}
-    return [service for service in own if service.order_id == order_id and service.order_item in markers]
-
-
-def _why(stop: Stopped) -> Done:
-    """The customer's words for it, as the timeline shows them (orders/progress.py translates)."""
-    return Done(facts={"message": stop.outcome.for_customer.text, "fix_at": stop.outcome.fix_at})
+    return [service for service in own if service.order_id == order_id]
 
 
 def _line_details(item: OrderItem, line: Step) -> dict[str, str]:
     return {"line_number": line.facts["account"], "eid": item.eid or "", "iccid": line.facts["iccid"]}
 
 
-def _checked_esim(item: OrderItem, *, numbered: bool) -> tuple[str, str]:
-    """EID and plan code, once all is there that Freebit needs."""
-    if not item.eid or len(item.eid) != 32 or not item.eid.isdigit():
+async def _activation_of(run: Run, item: OrderItem) -> dict[str, Any]:
+    """What Freebit is to be asked for, once all is there that it needs."""
+    settings = run.portal.settings.freebit
+    numbered = settings.esim_mode == "numbered"
+    if not re.fullmatch("[0-9]{32}", item.eid or ""):
         raise Stopped(outcomes.EID_MISSING, item.sku)
     if not item.freebit_plan_code:
         raise Stopped(outcomes.PRODUCT_NOT_MAPPED, item.sku)
     if numbered and not item.line_number:
         raise Stopped(outcomes.LINE_NUMBER_MISSING)
-    return item.eid, item.freebit_plan_code
+    return {
+        "eid": item.eid,
+        "plan_code": item.freebit_plan_code,
+        "account": item.line_number if numbered else None,
+        # An eSIM may have carried lines before: only one that was not there yet can be ours.
+        "known": [] if numbered else await freebit_lines.get_master_lines(run.portal.freebit),
+    }
 
 
-async def _lines_with(run: Run, item: OrderItem, account: str | None) -> list[freebit_lines.Line]:
-    """The lines at Freebit that carry this item's EID (and number, where it is known)."""
-    if account is None:
-        return await freebit_lines.find_lines_by_eid(run.portal.freebit, item.eid or "")
-    line = await freebit_lines.get_details(run.portal.freebit, account)
-    return [line] if line is not None and line.eid in (None, "", item.eid) else []
-
-
-async def _note(
-    run: Run,
-    key: str,
-    state: timeline.StepState,
-    actor: str,
-    *,
-    done: Done | None = None,
-    reason_code: str | None = None,
-) -> None:
-    now = run.portal.clock.now()
-    left = done or Done()
-    digest = hashlib.sha256(repr(left.sent).encode()).hexdigest() if left.sent else None
-    async with run.portal.db.begin() as tx:
-        await timeline.note(
-            tx,
-            run.mine,
-            key,
-            state,
-            now,
-            actor=actor,
-            digest=digest,
-            remote_id=left.remote_id,
-            reason_code=reason_code,
-            facts=left.facts,
-        )
-        journal = await timeline.journal_of(tx, run.order.id)
-    run.journal.update(journal.steps)
+async def _lines(run: Run, asked: Mapping[str, Any], *eids: str) -> list[freebit_lines.Line]:
+    """The lines that may have come of an activation; one that ended counts only where no other is there."""
+    freebit = run.portal.freebit
+    if asked["account"] is None:
+        found = await freebit_lines.find_lines_by_eid(freebit, asked["eid"], known=asked["known"])
+        return [line for line in found if line.state != "obsolete"] or found
+    line = await freebit_lines.get_details(freebit, asked["account"])
+    return [line] if line is not None and line.eid in ("", *eids) else []

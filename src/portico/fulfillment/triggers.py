@@ -5,13 +5,14 @@ An event is a hint: the order is read again, and only what Salesforce says now c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico.customer import SfAccountId, WhmcsClientId
-from portico.errors import NotFound
+from portico.errors import NotFound, PorticoError, SystemDown
 from portico.fulfillment.runs import defer_run
 from portico.identity.mapping import customer_by_client
 from portico.inbox import Event
@@ -31,8 +32,7 @@ async def order_changed(portal: Portal, event: Event) -> None:
     if event.body.get("own"):
         return  # the echo of our own status writes
     order_ids = event.body.get("order_ids", [])
-    for order_id in order_ids:
-        await consider(portal, order_id)
+    await _consider_each(portal, order_ids)
     if not order_ids:  # a gap, an overflow, an event that could not be read: look at all of them
         await poll(portal)
 
@@ -47,7 +47,7 @@ async def consider(portal: Portal, order_id: str) -> None:
         return
     now = portal.clock.now()
     async with portal.db.begin() as tx:
-        began = await timeline.begin(tx, order.id, order.account_id, now)
+        began = _is_to_begin(order) and await timeline.begin(tx, order.id, order.account_id, now)
         if began or await _moves(tx, order, now):
             await defer_run(tx, order.id)
     if began:
@@ -66,7 +66,7 @@ async def card_stored(portal: Portal, event: Event) -> None:
 
 
 async def payment_method_changed(portal: Portal, account_id: SfAccountId) -> None:
-    """A card was added (hook, or return from SSO): orders that waited for one go on."""
+    """A card was added: orders that waited for one go on."""
     async with portal.db.begin() as tx:
         for order_id in await timeline.wake(tx, account_id, ["waiting_customer"], portal.clock.now()):
             await defer_run(tx, order_id)
@@ -93,13 +93,35 @@ async def poll_approved_orders(timestamp: int) -> None:
 
 async def poll(portal: Portal) -> None:
     since = portal.clock.now() - POLL_BACK
-    for order_id in await salesforce_orders.find_orders_to_fulfill(portal.salesforce, since):
-        await consider(portal, order_id)
+    await _consider_each(portal, await salesforce_orders.find_orders_to_fulfill(portal.salesforce, since))
+
+
+async def _consider_each(portal: Portal, order_ids: Sequence[str]) -> None:
+    """One order that can't be read never holds up the others. Raises its error once they are all seen to."""
+    failed: PorticoError | None = None
+    for order_id in order_ids:
+        try:
+            await consider(portal, order_id)
+        except SystemDown:
+            raise  # the others would fare the same
+        except PorticoError as error:
+            log.error("fulfillment.order.unreadable", order=order_id, error=str(error))
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _is_to_begin(order: Order) -> bool:
+    """An order of the portal, or one that staff gave to it by setting Pending. All other activated orders are history:
+    fulfilling one that was touched by chance would bill it a second time.
+    """
+    if order.fulfillment_status is None:
+        return order.portal_id is not None
+    return order.fulfillment_status == "Pending"
 
 
 async def _moves(tx: AsyncConnection, order: Order, now: datetime) -> bool:
     """Staff mend a parked order by setting it back to Pending; a waiting one is looked at again at any change."""
     if order.fulfillment_status == "Pending" and await timeline.unpark(tx, order.id, now):
         return True
-    waiting = await timeline.wake(tx, order.account_id, ["waiting_staff", "waiting_customer"], now)
-    return order.id in waiting
+    return await timeline.wake_one(tx, order.id, ["waiting_staff", "waiting_customer"], now)

@@ -24,11 +24,14 @@ BEGIN = text("""
     INSERT INTO fulfillments (order_id, sf_account_id, state, wake_at, approved_at, updated_at)
     VALUES (:order_id, :account_id, 'running', :now, :now, :now) ON CONFLICT (order_id) DO NOTHING
 """)
-CLAIM = text("""
-    UPDATE fulfillments SET claim = claim + 1, updated_at = :now
-    WHERE order_id = :order_id AND (state NOT IN ('parked', 'done') OR told_salesforce IS NULL)
-    RETURNING *
-""")
+DUE = """(
+    CASE WHEN state IN ('parked', 'done') THEN told_salesforce IS NULL AND coalesce(wake_at, :now) <= :now
+    ELSE wake_at <= :now OR (told_salesforce IS NULL AND updated_at <= CAST(:now AS timestamptz) - interval '1 minute')
+    END)"""
+"""Something is left to do now. A row that rests and of which Salesforce was not told lost its process in between."""
+CLAIM = text(f"""
+    UPDATE fulfillments SET claim = claim + 1, updated_at = :now WHERE order_id = :order_id AND {DUE} RETURNING *
+""")  # noqa: S608 - a constant
 HOLD = text("SELECT 1 FROM fulfillments WHERE order_id = :order_id AND claim = :claim FOR UPDATE")
 RUN = text("SELECT * FROM fulfillments WHERE order_id = :order_id")
 RUNS = text("SELECT * FROM fulfillments WHERE order_id = ANY(:order_ids)")
@@ -45,6 +48,10 @@ NOTE = text("""
         reason_code = excluded.reason_code,
         updated_at = excluded.updated_at
 """)
+NOTE_ONCE = text("""
+    INSERT INTO journal (order_id, step, state, actor, started_at, updated_at)
+    VALUES (:order_id, :step, :state, :actor, :now, :now) ON CONFLICT (order_id, step) DO NOTHING
+""")
 STEPS = text("SELECT * FROM journal WHERE order_id = :order_id ORDER BY id")
 REST = text("""
     UPDATE fulfillments SET state = :state, reason_code = :reason_code, detail = :detail, wake_at = :wake_at,
@@ -57,21 +64,26 @@ TOLD = text("""
     UPDATE fulfillments SET told_salesforce = :told, updated_at = :now
     WHERE order_id = :order_id AND claim = :claim
 """)
+TELL_LATER = text("""
+    UPDATE fulfillments SET wake_at = least(wake_at, :at), tries = tries + 1
+    WHERE order_id = :order_id AND claim = :claim
+""")
+# Pending means "try again" only once Salesforce has been told that the order failed.
 UNPARK = text("""
     UPDATE fulfillments SET state = 'running', reason_code = NULL, detail = '', tries = 0, wake_at = :now,
         claim = claim + 1, updated_at = :now
-    WHERE order_id = :order_id AND state = 'parked'
+    WHERE order_id = :order_id AND state = 'parked' AND told_salesforce IS NOT NULL
 """)
 WAKE = text("""
     UPDATE fulfillments SET wake_at = :now WHERE sf_account_id = :account_id AND state = ANY(:states) RETURNING order_id
 """)
-IDLE = text("""
+WAKE_ONE = text("UPDATE fulfillments SET wake_at = :now WHERE order_id = :order_id AND state = ANY(:states)")
+IDLE = text(f"""
     SELECT order_id FROM fulfillments
-    WHERE (CASE WHEN state IN ('parked', 'done') THEN told_salesforce IS NULL ELSE wake_at <= :now END)
-      AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE lock = 'order:' || order_id
-                      AND status IN ('todo', 'doing'))
-    ORDER BY wake_at LIMIT 200
-""")
+    WHERE {DUE} AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE lock = 'order:' || order_id
+                                AND status IN ('todo', 'doing'))
+    ORDER BY wake_at NULLS FIRST LIMIT 200
+""")  # noqa: S608 - a constant
 
 
 class LostClaim(Exception):
@@ -124,7 +136,7 @@ async def begin(tx: AsyncConnection, order_id: str, account_id: str, now: dateti
 
 
 async def claim(tx: AsyncConnection, order_id: str, now: datetime) -> Claim | None:
-    """Takes the row over for a new run; None where nothing is left to do."""
+    """Takes the row over for a new run; None where nothing is left to do, or not yet."""
     row = (await tx.execute(CLAIM, {"order_id": order_id, "now": now})).mappings().first()
     if row is None:
         return None
@@ -162,9 +174,11 @@ async def note(
 async def note_before_approval(
     tx: AsyncConnection, order_id: str, step: str, state: StepState, now: datetime, *, actor: str
 ) -> None:
-    """Lines from before the run: the order was placed, it waits for staff."""
-    values = {"step": step, "state": state, "actor": actor, "digest": None, "remote_id": None}
-    await _write(tx, order_id, values, None, None, now)
+    """Lines from before the run: the order was placed, it waits for staff. An order that was adopted late may be
+    approved, and a run further, by now: what stands there stays.
+    """
+    values = {"order_id": order_id, "step": step, "state": state, "actor": actor, "now": now}
+    await tx.execute(NOTE_ONCE, values)
 
 
 async def rest(
@@ -193,14 +207,24 @@ async def told(tx: AsyncConnection, mine: Claim, what: str, now: datetime) -> No
         raise LostClaim(mine.order_id)
 
 
+async def tell_later(tx: AsyncConnection, mine: Claim, at: datetime) -> None:
+    """Salesforce could not be told: the sweep comes back for it."""
+    await tx.execute(TELL_LATER, {"order_id": mine.order_id, "claim": mine.claim, "at": at})
+
+
 async def wake(tx: AsyncConnection, account_id: str, states: list[RunState], now: datetime) -> list[str]:
     """Makes the account's waiting rows due at once; answers their order ids."""
     values = {"account_id": account_id, "states": states, "now": now}
     return list((await tx.execute(WAKE, values)).scalars())
 
 
+async def wake_one(tx: AsyncConnection, order_id: str, states: list[RunState], now: datetime) -> bool:
+    """Makes one waiting row due at once; False where it does not wait."""
+    return (await tx.execute(WAKE_ONE, {"order_id": order_id, "states": states, "now": now})).rowcount == 1
+
+
 async def unpark(tx: AsyncConnection, order_id: str, now: datetime) -> bool:
-    """Lets a parked order run again; False where it is not parked."""
+    """Lets a parked order run again; False where it is not parked, or Salesforce does not know yet that it is."""
     return (await tx.execute(UNPARK, {"order_id": order_id, "now": now})).rowcount == 1
 
 

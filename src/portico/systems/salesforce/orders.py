@@ -78,16 +78,11 @@ async def get_order(sf: Salesforce, account_id: SfAccountId, order_id: str) -> O
 
 
 async def get_order_to_fulfill(sf: Salesforce, order_id: str) -> Order:
-    """Any account's order, for fulfillment only. Raises NotFound where there is none, SystemSurprised where an item
-    lacks what decides how it is billed: a guess would become an invoice.
-    """
+    """Any account's order, for fulfillment only. Raises NotFound where there is none."""
     rows = await _query(sf, ORDER, "query Order", order=checked_order(order_id))
     if not rows:
         raise NotFound("no such order")
-    order = await order_in(sf, rows[0])
-    if any(item.billing_cycle is None for item in order.items):
-        raise SystemSurprised(SYSTEM, "an item without a known billing cycle")
-    return order
+    return await order_in(sf, rows[0])
 
 
 async def find_orders_by_marker(sf: Salesforce, marker: str) -> list[SfOrderId]:
@@ -205,6 +200,7 @@ def _order_body(sf: Salesforce, new: NewOrder) -> dict[str, Any]:
         "ShippingCountry": address.country,
         sf.fields.order_portal_id: new.marker,
         sf.fields.order_address_changed: new.address_changed,
+        sf.fields.order_fulfillment_status: "Pending",
     }
 
 

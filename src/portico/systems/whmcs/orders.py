@@ -119,9 +119,14 @@ async def add_order(
 
 
 async def find_orders_by_marker(whmcs: Whmcs, client_id: WhmcsClientId, markers: Collection[str]) -> list[int]:
-    """Ids of orders of this client that hold a service for one of these order items, half-built ones included."""
+    """Ids of orders of this client that hold a service for one of these order items, half-built ones included.
+
+    Cancelled ones count only where there is no other: staff end a double order by cancelling one.
+    """
     services = await get_clients_products(whmcs, client_id)
-    return sorted({service.order_id for service in services if service.order_id and service.order_item in markers})
+    marked = [service for service in services if service.order_id and service.order_item in markers]
+    alive = [service for service in marked if service.status not in ("cancelled", "fraud")]
+    return sorted({service.order_id for service in alive or marked if service.order_id})
 
 
 async def accept_order(whmcs: Whmcs, order_id: int) -> None:
