@@ -6,6 +6,14 @@ PorticoError
 │   ├── CustomerNumberUnknown    sign-up: number (or its postal code) does not match
 │   ├── AlreadyRegistered        sign-up: the number has a portal account
 │   ├── EmailTaken               sign-up: the address has an account
+│   ├── LinkRefused              linking: the password was right, but it can't go on
+│   │   ├── SecondFactorElsewhere
+│   │   ├── BillingAccountMissing
+│   │   ├── BillingAccountClosed
+│   │   ├── BillingAccountUnclear     several that could be meant
+│   │   ├── CustomerNumberMissing
+│   │   └── CustomerNumberUnmatched
+│   ├── PasswordLinkWrong        used, too old, or never was
 │   ├── TooManyTries             throttled
 │   ├── SignInWrong              address or password
 │   ├── SignInNeeded             no session
@@ -100,6 +108,61 @@ class AlreadyRegistered(Refusal):
 class EmailTaken(Refusal):
     code = "email_taken"
     for_customer = _m("There is already an account with this e-mail address. Sign in, or use another address.")
+
+
+class LinkRefused(Refusal):
+    """Who asks has proved a WHMCS password; only support can mend what is missing there or in Salesforce."""
+
+    code = "link_refused"
+    for_customer = _m("We can not link this billing account. Please contact support.")
+
+
+class SecondFactorElsewhere(LinkRefused):
+    code = "second_factor_elsewhere"
+    for_customer = _m(
+        "This sign-in is protected by a second factor in the billing area, which we can not check here."
+        " Contact support to have it linked, or sign up with your customer number."
+    )
+
+
+class BillingAccountMissing(LinkRefused):
+    code = "billing_account_missing"
+    for_customer = _m(
+        "This sign-in owns no billing account. Use the sign-in of the account's owner, or contact support."
+    )
+
+
+class BillingAccountClosed(LinkRefused):
+    code = "billing_account_closed"
+    for_customer = _m("Your account is closed or not active, so it can not be linked. Please contact support.")
+
+
+class BillingAccountUnclear(LinkRefused):
+    code = "billing_account_unclear"
+    for_customer = _m(
+        "This sign-in owns several billing accounts, and we can not tell which one you mean. Please contact support."
+    )
+
+
+class CustomerNumberMissing(LinkRefused):
+    code = "customer_number_missing"
+    for_customer = _m(
+        "Your billing account has no customer number yet, so we can not link it. Contact support to have it added."
+    )
+
+
+class CustomerNumberUnmatched(LinkRefused):
+    code = "customer_number_unmatched"
+    for_customer = _m(
+        "We could not find the customer number of your billing account in our customer records."
+        " Contact support to have it corrected."
+    )
+
+
+class PasswordLinkWrong(Refusal):
+    status = 410
+    code = "password_link_wrong"
+    for_customer = _m("This link was used already or is too old. Ask for a new one.")
 
 
 class TooManyTries(Refusal):

@@ -47,10 +47,14 @@ class Mail:
         `template` is a text whose first line is the subject; a line that is an address becomes a button in HTML.
         Call `post.post`, which also defers the sending.
         """
-        words = _environment(language).get_template(template).render(portal=self.portal, **values)
-        subject, _, body = words.strip().partition("\n")
-        row = {"key": key, "recipient": to, "subject": subject.strip(), "body": body.strip(), "now": now}
-        await tx.execute(INSERT, row)
+        subject, body = self.words(template, language, **values)
+        await tx.execute(INSERT, {"key": key, "recipient": to, "subject": subject, "body": body, "now": now})
+
+    def words(self, template: str, language: str, **values: Any) -> tuple[str, str]:
+        """Subject and body, stored nowhere: for a mail with a secret in it, which its own job sends."""
+        whole = _environment(language).get_template(template).render(portal=self.portal, **values)
+        subject, _, body = whole.strip().partition("\n")
+        return subject.strip(), body.strip()
 
     async def send(self, key: str, to: str, subject: str, body: str) -> None:
         """Hands one mail to the mail server. Raises SystemDown("mail")."""

@@ -86,6 +86,18 @@ class IdentitySettings(BaseSettings):
     """Wrong customer numbers, an hour and source."""
     sign_in_tries_per_quarter: int = 10
     """Wrong passwords, 15 minutes and address; ten times that for one source."""
+    link_tries_per_quarter: int = 5
+    """Tries to link a WHMCS user, right or wrong, 15 minutes and address. Keep it below any lock-out of WHMCS."""
+    link_tries_per_quarter_of_source: int = 20
+    """The same for one source."""
+    link_tries_per_quarter_in_all: int = 0
+    """The same for everybody together, where WHMCS bans the portal's address after so many failures; 0 = no limit."""
+    link_wrong_seconds: float = 1
+    """Wrong WHMCS passwords are answered after a multiple of it: how long WHMCS took tells nothing."""
+    password_link_minutes: int = 30
+    """How long a link to choose a password can be used."""
+    forgotten_mails_per_hour: int = 5
+    """Mails to who forgot a password, an hour and address; ten times that for one source."""
     trusted_proxies: int = 0
     """How many proxies of ours append to X-Forwarded-For; 0 = the peer address is the source."""
 

@@ -92,6 +92,36 @@ CREATE UNIQUE INDEX sign_ups_account ON sign_ups (sf_account_id) WHERE state IN 
 CREATE UNIQUE INDEX sign_ups_email ON sign_ups (lower(email)) WHERE state IN ('creating', 'parked');
 CREATE INDEX sign_ups_open ON sign_ups (wake_at) WHERE state IN ('creating', 'joined');
 
+CREATE TABLE links (                          -- WHMCS customers who were linked, until Salesforce knows
+    id uuid PRIMARY KEY,
+    user_id uuid NOT NULL UNIQUE REFERENCES users ON DELETE CASCADE,
+    customer_number text NOT NULL,
+    state text NOT NULL CHECK (state IN ('joined', 'done')),
+    tries int NOT NULL DEFAULT 0,             -- to tell Salesforce
+    wake_at timestamptz NOT NULL,             -- when the sweep looks at it
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE INDEX links_open ON links (wake_at) WHERE state = 'joined';
+
+CREATE TABLE password_links (
+    token_hash bytea PRIMARY KEY,             -- SHA-256 of the link's 256 random bits; gone once used
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    purpose text NOT NULL CHECK (purpose IN ('linked', 'forgotten')),
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX password_links_user ON password_links (user_id);
+
+CREATE TABLE password_mails (                 -- asked for, by whomever and for whatever address; gone once sent
+    id uuid PRIMARY KEY,
+    email text NOT NULL,
+    tries int NOT NULL DEFAULT 0,
+    wake_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX password_mails_due ON password_mails (wake_at);
+
 CREATE TABLE carts (
     user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     items jsonb NOT NULL,
