@@ -52,6 +52,13 @@ class OwnRedis:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
+    async def revive(self) -> None:
+        """Up and thawed, whatever was done to it."""
+        if self._child is None or self._child.exit_code() is not None:
+            await self.start()
+        else:
+            self.thaw()
+
     async def aclose(self) -> None:
         if self._child and self._child.exit_code() is None:
             self.thaw()

@@ -103,6 +103,7 @@ class Cache:
         self._turn = 0
         self._asking_epoch = asyncio.Lock()
         self._flights: dict[Place, _Flight] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()  # also of flights that nobody may join any more
         if notices:
             notices.on(EPOCH_CHANNEL, self._forget_epoch)
             notices.on_lost(self._forget_epoch)
@@ -119,6 +120,7 @@ class Cache:
         if flight is None or now - flight.began > JOIN_SECONDS:
             flight = _Flight(asyncio.create_task(self._fetch(wanted)), now)
             self._flights[wanted.place] = flight
+            self._tasks.add(flight.task)
             flight.task.add_done_callback(functools.partial(self._landed, wanted.place, flight))
         else:
             READS.labels(wanted.rule.kind, "joined").inc()
@@ -173,10 +175,9 @@ class Cache:
         return True
 
     async def aclose(self) -> None:
-        tasks = [flight.task for flight in self._flights.values()]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._copies:
             await self._copies.aclose()
 
@@ -214,9 +215,10 @@ class Cache:
                 copy = await self._opened(wanted, found) if found is not None else None
                 if copy is not None or lease is not None:
                     return copy, lease
-                unwanted = found or unwanted
                 if found is None:
                     await asyncio.sleep(WAIT_SECONDS)
+                else:
+                    unwanted = found
         return None, None
 
     async def _opened(self, wanted: Wanted[T], found: bytes) -> Copy[T] | None:
@@ -276,6 +278,7 @@ class Cache:
             del self._flights[place]
 
     def _landed(self, place: Place, flight: _Flight, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
         if self._flights.get(place) is flight:
             del self._flights[place]
         if not task.cancelled():
