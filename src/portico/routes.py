@@ -18,6 +18,8 @@ from portico.orders import api as orders_api
 from portico.orders import pages as orders
 from portico.subscriptions import api as subscriptions_api
 from portico.subscriptions import pages as subscriptions
+from portico.support import api as support_api
+from portico.support import pages as support
 
 PAGES: list[ControllerRouterHandler] = [
     *identity.pages,
@@ -40,6 +42,11 @@ PAGES: list[ControllerRouterHandler] = [
     billing.return_page,
     subscriptions.services_page,
     subscriptions.service_page,
+    support.cases_page,
+    support.new_case_page,
+    support.send_case,
+    support.case_page,
+    support.send_message,
 ]
 API: list[ControllerRouterHandler] = [
     identity_api.api,
@@ -60,5 +67,9 @@ API: list[ControllerRouterHandler] = [
     billing_api.payment_gateways,
     subscriptions_api.subscriptions,
     subscriptions_api.subscription,
+    support_api.cases,
+    support_api.add_case,
+    support_api.case,
+    support_api.add_comment,
 ]
 ROUTES: list[ControllerRouterHandler] = [*PAGES, *API, whmcs_hook, alive, ready]

@@ -52,7 +52,7 @@ CREATE TABLE throttles (
 
 CREATE TABLE creations (
     id uuid PRIMARY KEY,
-    kind text NOT NULL,                       -- whmcs_client, sf_order, whmcs_order, esim_activation
+    kind text NOT NULL,                       -- whmcs_client, sf_order, sf_case, whmcs_order, …
     business_key text NOT NULL,
     marker text NOT NULL UNIQUE,
     owner_id uuid,                            -- the user who may see the operation
@@ -69,6 +69,7 @@ CREATE TABLE creations (
     updated_at timestamptz NOT NULL,
     UNIQUE (kind, business_key)
 );
+CREATE INDEX creations_open ON creations (owner_id, kind) WHERE state IN ('intended', 'attempted', 'unknown');
 
 CREATE TABLE sign_ups (
     id uuid PRIMARY KEY,                      -- the operation that the person sees

@@ -1,0 +1,1 @@
+"""Questions to the provider's support, kept as cases in Salesforce."""
