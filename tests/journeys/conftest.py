@@ -57,7 +57,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def outside(stack: Stack) -> Iterator[Outside]:
-    outside = Outside(stack.world["control_panel"])
+    outside = Outside(stack.world)
     yield outside
     outside.close()
 

@@ -13,6 +13,8 @@ import httpx2
 from tests.fixtures.until import until_sync
 
 PASSWORD = "correct horse battery"
+UNKNOWN = {"whmcs": "/invoices/1", "salesforce": "/orders/801000000000001AAA"}
+"""What is not there is asked for anew each time: the quickest way to see whether a system answers."""
 _fresh = count(1)
 
 
@@ -55,8 +57,12 @@ class Newcomer:
 class Outside:
     """The control panel's JSON. A refused press fails the test with the panel's own sentence."""
 
-    def __init__(self, control_panel: str) -> None:
-        self._client = httpx2.Client(base_url=control_panel, timeout=10, trust_env=False)
+    def __init__(self, world: dict[str, Any]) -> None:
+        self._client = httpx2.Client(base_url=world["control_panel"], timeout=10, trust_env=False)
+        portal = f"{world['portal']}/api/v1"
+        self._watcher = httpx2.Client(base_url=portal, headers={"origin": world["portal"]}, timeout=10, trust_env=False)
+        watching = {name: world["customers"]["ready"][-1][name] for name in ("email", "password")}
+        assert self._watcher.post("/auth/sign-in", json=watching).status_code == 200
 
     def newcomer(self, eligibility: str = "Mobile") -> Newcomer:
         """A customer whom only Salesforce knows, made for this test."""
@@ -72,12 +78,13 @@ class Outside:
 
     @contextmanager
     def trouble(self, system: str, mode: str = "down", **more: Any) -> Iterator[None]:
-        """A dial is turned, and turned back."""
+        """A dial is turned, and turned back; at the end the portal has noticed that all is well again."""
         self._post("/control/dials", system=system, mode=mode, **more)
         try:
             yield
         finally:
             self._client.delete("/control/dials", params={"system": system})
+            until_sync(lambda: self._watcher.get(UNKNOWN[system]).status_code == 404, 10)
 
     def ledger(self, system: str, effect: str = "", **facts: Any) -> list[dict[str, Any]]:
         """Effects really made, those with these facts."""
@@ -101,6 +108,7 @@ class Outside:
 
     def close(self) -> None:
         self._client.close()
+        self._watcher.close()
 
     def _post(self, path: str, **fields: Any) -> Any:
         answer = self._client.post(path, json=fields)

@@ -105,13 +105,16 @@ class Walk:
 
     def reload_until(self, is_so: Callable[[], bool], seconds: float = 15) -> None:
         """Looks at this page again and again, as a customer who waits for something does."""
+        self.try_until(self.page.reload, is_so, seconds)
 
-        def look() -> bool:
-            response = self.page.reload()
-            assert response is not None
+    def try_until(self, act: Callable[[], object], is_so: Callable[[], bool], seconds: float = 15) -> None:
+        """Does it again until it has worked: a system that was down is tried again within seconds, not at once."""
+
+        def tried() -> bool:
+            act()
             return is_so()
 
-        until_sync(look, seconds)
+        until_sync(tried, seconds)
 
     def shows(self, words: str) -> bool:
         return self.page.locator("main").get_by_text(words).first.is_visible()

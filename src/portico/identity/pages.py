@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from portico.errors import NotFound, Refusal, StillRunning
+from portico.errors import Busy, NotFound, Refusal, StillRunning, Trouble
 from portico.i18n import _m
 from portico.identity.fields import Application
 from portico.identity.sessions import Person, session_cookie, token_of
@@ -76,7 +76,7 @@ async def join(request: Request[Any, Any, Any]) -> Response[bytes]:
     token = token_of(portal.settings, request.cookies)
     try:
         made = await sign_up(portal, _application(form), visitor_of(request), personal_required=True, replaces=token)
-    except Refusal as refusal:
+    except (Refusal, Trouble, Busy) as refusal:
         return _sign_up_form(request, form.refused(refusal))
     except StillRunning as running:
         return redirect(request, f"/sign-up/{running.operation_id}")
@@ -85,7 +85,7 @@ async def join(request: Request[Any, Any, Any]) -> Response[bytes]:
     return answer
 
 
-@get("/sign-up/{operation_id:uuid}", access="public", ids={"operation_id": "operation"}, include_in_schema=False)
+@get("/sign-up/{operation_id:uuid}", access="public", ids={"operation_id": "sign-up"}, include_in_schema=False)
 async def sign_up_state_page(request: Request[Any, Any, Any], operation_id: FromPath[UUID]) -> Response[bytes]:
     """Where a sign-up stands that is not done yet; whoever has the unguessable address may look."""
     sign_up = await sign_up_state(_portal(request), operation_id)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from litestar import Request
 from litestar.datastructures import UploadFile
 
-from portico.errors import FieldFault, InputWrong, Refusal, RequestWrong
+from portico.errors import FieldFault, InputWrong, PorticoError, RequestWrong
 from portico.i18n import Message, _m
 
 REQUIRED = _m("Please fill in this field.")
@@ -34,7 +34,7 @@ class Form:
         self._values = dict(values or {})
         self.files = dict(files or {})
         self.faults: list[FieldFault] = []
-        self.refusal: Refusal | None = None
+        self.refusal: PorticoError | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Form:
@@ -74,8 +74,11 @@ class Form:
         if self.faults:
             raise InputWrong(*self.faults)
 
-    def refused(self, refusal: Refusal) -> Form:
-        """Itself, with what the refusal says: faults at their fields, any other sentence in the summary."""
+    def refused(self, refusal: PorticoError) -> Form:
+        """Itself, with what the refusal says: faults at their fields, any other sentence in the summary.
+
+        Of a long form also trouble can be shown so ("try again later"): nothing has to be typed again.
+        """
         self.refusal = refusal
         if isinstance(refusal, InputWrong):
             self.faults = list(refusal.faults)

@@ -90,6 +90,8 @@ def render(
     form = context.setdefault("form", Form())
     html = web.environments[page.language].get_template(template).render(context, page=page).encode()
     sent = dict(headers or {})
+    if form.refusal and form.refusal.retry_after:
+        sent.setdefault("retry-after", str(form.refusal.retry_after))
     if len(html) > _WORTH_SQUEEZING and "gzip" in request.headers.get("accept-encoding", ""):
         html, sent["content-encoding"] = gzip.compress(html, 4), "gzip"
     answer = Response(html, status_code=status or form.status, headers=sent, media_type="text/html")
