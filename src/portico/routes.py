@@ -14,6 +14,8 @@ from portico.home import pages as home
 from portico.home.health import alive, ready
 from portico.identity import api as identity_api
 from portico.identity import pages as identity
+from portico.notifications import api as notifications_api
+from portico.notifications import pages as notifications
 from portico.orders import api as orders_api
 from portico.orders import pages as orders
 from portico.subscriptions import api as subscriptions_api
@@ -24,6 +26,7 @@ from portico.support import pages as support
 PAGES: list[ControllerRouterHandler] = [
     *identity.pages,
     home.home_page,
+    *notifications.pages,
     catalog.catalog_page,
     catalog.product_page,
     orders.cart_page,
@@ -51,6 +54,7 @@ PAGES: list[ControllerRouterHandler] = [
 API: list[ControllerRouterHandler] = [
     identity_api.api,
     home_api.status,
+    *notifications_api.routes,
     catalog_api.catalog,
     catalog_api.eligibility,
     orders_api.cart,

@@ -209,6 +209,19 @@ CREATE TABLE mails (
     sent_at timestamptz
 );
 
+CREATE TABLE notices (
+    id uuid PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    occasion text NOT NULL,                   -- what it is about: never told twice
+    sentence text NOT NULL,                   -- its English, which is the key of its translations
+    sentence_values jsonb NOT NULL,
+    address text NOT NULL,
+    created_at timestamptz NOT NULL,
+    read_at timestamptz,
+    UNIQUE (user_id, occasion)
+);
+CREATE INDEX notices_user ON notices (user_id, created_at DESC);
+
 CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
