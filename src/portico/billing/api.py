@@ -11,7 +11,9 @@ from litestar.params import Parameter
 
 from portico.billing.hand_offs import HandOff, pay_link, payment_methods_link
 from portico.billing.invoices import InvoiceRow, invoice_for, invoices_of
+from portico.billing.listing import Choice, Order, Sort, Status, chosen, page_after
 from portico.billing.payment_methods import gateways, payment_methods_of, today
+from portico.billing.words import MethodState, method_state
 from portico.portal import Portal
 from portico.web.shapes import Listing, MoneyShape, money_shape, whole
 
@@ -35,12 +37,23 @@ class LineOut(msgspec.Struct, frozen=True):
     service_id: str | None
 
 
+class PaymentOut(msgspec.Struct, frozen=True):
+    """A negative amount was paid back."""
+
+    at: datetime | None
+    amount: MoneyShape
+    gateway: str
+    reference: str
+
+
 class InvoiceDetailOut(InvoiceOut, frozen=True, kw_only=True):
     subtotal: MoneyShape
     tax: MoneyShape
     credit: MoneyShape
     balance: MoneyShape
+    gateway: str
     lines: list[LineOut]
+    transactions: list[PaymentOut]
     as_of: datetime
 
 
@@ -56,7 +69,9 @@ class PaymentMethodOut(msgspec.Struct, frozen=True):
     kind: str
     brand: str
     last_four: str
+    gateway: str
     expires: date | None
+    state: MethodState
     usable: bool
 
 
@@ -68,17 +83,22 @@ class GatewayOut(msgspec.Struct, frozen=True):
 @get("/api/v1/invoices", access="customer")
 async def invoices(
     request: Request[Any, Any, Any],
-    status: str | None = None,
-    q: str | None = None,
-    cursor: Annotated[int, Parameter(ge=0, le=100_000)] = 0,
+    status: Status | None = None,
+    q: Annotated[str, Parameter(max_length=40)] = "",
+    sort: Sort = "date",
+    order: Order = "desc",
+    cursor: str | None = None,
 ) -> Listing[InvoiceOut]:
-    """Newest first, 25 at a time. `status`: unpaid, paid, …; `q`: part of an invoice number."""
+    """25 at a time, newest first unless `sort` and `order` say else. `q`: part of an invoice number.
+
+    Invoices that come or go between two pages shift nothing: a cursor names the last invoice seen.
+    """
     portal: Portal = request.app.state.portal
+    choice = Choice(status, q.strip(), sort, order)
     copy = await invoices_of(portal, request.user.customer)
-    chosen = [row for row in copy.value if status in (None, row.status) and (not q or q in row.number)]
-    shown = [_invoice(portal, row) for row in chosen[cursor : cursor + PAGE]]
-    more = str(cursor + PAGE) if cursor + PAGE < len(chosen) else None
-    return Listing(shown, more, len(chosen), copy.as_of)
+    found = chosen(copy.value, choice, today(portal))
+    shown, next_cursor = page_after(found, choice, cursor, PAGE)
+    return Listing([_invoice(portal, row) for row in shown], next_cursor, len(found), copy.as_of)
 
 
 @get("/api/v1/invoices/{invoice_id:int}", access="customer", ids={"invoice_id": "invoice"})
@@ -93,8 +113,12 @@ async def invoice(request: Request[Any, Any, Any], invoice_id: int) -> InvoiceDe
         tax=money_shape(found.tax),
         credit=money_shape(found.credit),
         balance=money_shape(found.balance),
+        gateway=found.gateway,
+        transactions=[
+            PaymentOut(one.at, money_shape(one.amount), one.gateway, one.reference) for one in found.transactions
+        ],
         lines=[
-            LineOut(line.description, money_shape(line.amount), str(line.related_id) if line.related_id else None)
+            LineOut(line.description, money_shape(line.amount), str(line.service_id) if line.service_id else None)
             for line in found.lines
         ],
         as_of=copy.as_of,
@@ -116,7 +140,9 @@ async def payment_methods(request: Request[Any, Any, Any]) -> Listing[PaymentMet
             method.kind,
             method.brand,
             method.last_four,
+            method.gateway,
             method.expires,
+            method_state(method, today(portal)),
             method.is_usable(today(portal)),
         )
         for method in copy.value

@@ -7,11 +7,14 @@ from zoneinfo import ZoneInfo
 
 from portico.cache import cached, drop_for
 from portico.customer import Customer
-from portico.errors import PaymentMethodMissing
+from portico.errors import PaymentMethodMissing, Trouble
 from portico.freshness import GATEWAYS, PAYMENT_METHODS
 from portico.portal import Portal
 from portico.systems.whmcs import pay_methods
 from portico.systems.whmcs.pay_methods import Gateway, PayMethod
+
+__all__ = ["Gateway", "PayMethod", "came_back", "gateway_names", "gateways", "must_have_payment_method",
+           "payment_methods_of", "today"]  # fmt: skip
 
 
 @cached(PAYMENT_METHODS)
@@ -22,6 +25,14 @@ async def payment_methods_of(portal: Portal, customer: Customer) -> list[PayMeth
 @cached(GATEWAYS)
 async def gateways(portal: Portal) -> list[Gateway]:
     return await pay_methods.get_payment_methods(portal.whmcs)
+
+
+async def gateway_names(portal: Portal) -> dict[str, str]:
+    """System name → what customers call it. Empty while WHMCS is away: names are an extra, no page fails for them."""
+    try:
+        return {gateway.name: gateway.label for gateway in (await gateways(portal)).value}
+    except Trouble:
+        return {}
 
 
 async def must_have_payment_method(portal: Portal, customer: Customer) -> None:

@@ -84,6 +84,11 @@ class InvoiceLine:
     amount: Money
     taxed: bool
 
+    @property
+    def service_id(self) -> int | None:
+        """The service that it is for. The related id of another kind is an addon's, an upgrade's or an invoice's."""
+        return self.related_id if self.kind.lower() == "hosting" else None
+
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
