@@ -12,6 +12,7 @@ from portico.events.hooks import whmcs_hook
 from portico.home import api as home_api
 from portico.home import pages as home
 from portico.home.health import alive, ready
+from portico.home.operations import operation
 from portico.identity import api as identity_api
 from portico.identity import pages as identity
 from portico.notifications import api as notifications_api
@@ -54,6 +55,7 @@ PAGES: list[ControllerRouterHandler] = [
 API: list[ControllerRouterHandler] = [
     identity_api.api,
     home_api.status,
+    operation,
     *notifications_api.routes,
     catalog_api.catalog,
     catalog_api.eligibility,
@@ -62,7 +64,6 @@ API: list[ControllerRouterHandler] = [
     orders_api.place,
     orders_api.orders,
     orders_api.order,
-    orders_api.operation,
     billing_api.invoices,
     billing_api.invoice,
     billing_api.invoice_pay_link,

@@ -1,18 +1,16 @@
-"""`/api/v1/cart`, `/api/v1/orders`, `/api/v1/operations/{id}`."""
+"""`/api/v1/cart`, `/api/v1/orders`."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post, put
 
-from portico.errors import IdempotencyKeyMissing, NotFound, SignInNeeded
-from portico.identity.sign_up import sign_up_state
+from portico.errors import IdempotencyKeyMissing
 from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
-from portico.orders.checkout import ShippingAddress, place_order, placement_for
+from portico.orders.checkout import ShippingAddress, place_order
 from portico.orders.orders import OrderWithJournal, order_with_journal, orders_with_journals
 from portico.orders.progress import ProgressStep, progress_of, status_of
 from portico.portal import Portal
@@ -107,15 +105,6 @@ class OrderOut(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
-class OperationOut(msgspec.Struct, frozen=True):
-    operation_id: str
-    state: str
-    status_url: str
-    order_id: str | None
-    message: str | None
-    """What to do, where it was refused."""
-
-
 @get("/api/v1/cart", access="customer")
 async def cart(request: Request[Any, Any, Any]) -> CartOut:
     return _cart(request, await priced_cart(request.app.state.portal, request.user.customer))
@@ -156,26 +145,6 @@ async def orders(request: Request[Any, Any, Any]) -> Listing[OrderOut]:
 async def order(request: Request[Any, Any, Any], order_id: str) -> OrderOut:
     known = await order_with_journal(request.app.state.portal, request.user.customer, order_id)
     return _order(request, known)
-
-
-@get("/api/v1/operations/{operation_id:str}", access="public", ids={"operation_id": "operation"})
-async def operation(request: Request[Any, Any, Any], operation_id: str) -> OperationOut:
-    """Where something stands that was answered with 202: an order of the customer, or a sign-up (nobody is signed in
-    yet: its unguessable id is the key)."""
-    portal: Portal = request.app.state.portal
-    try:
-        wanted = UUID(operation_id)
-    except ValueError:
-        raise NotFound("operation") from None
-    url = f"/api/v1/operations/{wanted}"
-    sign_up = await sign_up_state(portal, wanted)
-    if sign_up is not None:
-        message = sign_up.message.in_language(language(request)) if sign_up.message else None
-        return OperationOut(str(wanted), sign_up.state, url, None, message)
-    if request.user is None or request.user.customer is None:
-        raise SignInNeeded("operation")
-    placement = await placement_for(portal, request.user.customer, wanted)
-    return OperationOut(str(wanted), "done" if placement.order_id else "running", url, placement.order_id, None)
 
 
 def _cart(request: Request[Any, Any, Any], cart: PricedCart) -> CartOut:

@@ -1,0 +1,64 @@
+"""`/api/v1/operations/{id}`: where something stands that was answered with 202, whatever it is."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, get
+
+from portico.customer import Customer
+from portico.errors import NotFound, SignInNeeded
+from portico.i18n import _m
+from portico.identity.sign_up import sign_up_state
+from portico.orders.checkout import placement_for
+from portico.portal import Portal
+from portico.support.delivery import sending_for
+from portico.web import language
+
+NOT_DELIVERED = _m("Our support did not get it. Please send it again.")
+
+
+class OperationOut(msgspec.Struct, frozen=True):
+    operation_id: str
+    state: str
+    """running, done, refused or parked."""
+    status_url: str
+    order_id: str | None = None
+    case_id: str | None = None
+    message: str | None = None
+    """What to do, where it was refused."""
+
+
+@get("/api/v1/operations/{operation_id:str}", access="public", ids={"operation_id": "operation"})
+async def operation(request: Request[Any, Any, Any], operation_id: str) -> OperationOut:
+    """An order, a case or a message of the customer's, or a sign-up (nobody is signed in yet: its unguessable id is
+    the key)."""
+    portal: Portal = request.app.state.portal
+    try:
+        wanted = UUID(operation_id)
+    except ValueError:
+        raise NotFound("operation") from None
+    url = f"/api/v1/operations/{wanted}"
+    sign_up = await sign_up_state(portal, wanted)
+    if sign_up is not None:
+        message = sign_up.message.in_language(language(request)) if sign_up.message else None
+        return OperationOut(str(wanted), sign_up.state, url, message=message)
+    if request.user is None or request.user.customer is None:
+        raise SignInNeeded("operation")
+    try:
+        return await _order(portal, request.user.customer, wanted, url)
+    except NotFound:
+        return await _sending(request, wanted, url)
+
+
+async def _order(portal: Portal, customer: Customer, wanted: UUID, url: str) -> OperationOut:
+    placement = await placement_for(portal, customer, wanted)
+    return OperationOut(str(wanted), "done" if placement.order_id else "running", url, order_id=placement.order_id)
+
+
+async def _sending(request: Request[Any, Any, Any], wanted: UUID, url: str) -> OperationOut:
+    sending = await sending_for(request.app.state.portal, request.user.customer, wanted)
+    message = NOT_DELIVERED.in_language(language(request)) if sending.state == "refused" else None
+    return OperationOut(str(wanted), sending.state, url, case_id=sending.case_id or None, message=message)
