@@ -76,7 +76,7 @@ def adds_a_card_on_the_way(walk: Walk, stack: Stack) -> None:
     walk.press("Add card")
     walk.follow("Return to the portal")
     walk.is_at("/checkout")
-    walk.reads("Welcome back.", "Mobile eSIM 10 GB", "1-2-3 Jinnan")
+    walk.reads("A card was added.", "Mobile eSIM 10 GB", "1-2-3 Jinnan")
 
 
 def orders(walk: Walk) -> str:
@@ -134,4 +134,4 @@ def pays_the_bill(walk: Walk, stack: Stack) -> None:
 
     walk.follow("← Return to the portal")
     walk.is_at(f"/billing/invoices/{invoice_id}")
-    walk.reads("Welcome back.", "Paid")
+    walk.reads(f"Invoice {invoice_id} is paid", "Paid")

@@ -23,6 +23,7 @@ UNREADABLE = "unreadable"
 """Kind of a change event that could not be decoded: any entity may have changed."""
 
 INVOICE, SERVICE, CARD, CLIENT = "whmcs:invoice", "whmcs:service", "whmcs:card", "whmcs:client"
+CANCELLATION = "whmcs:cancellation"
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "InvoiceCreation": (INVOICE,),
@@ -51,7 +52,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "ServiceEdit": (SERVICE,),
     "ServiceDelete": (SERVICE,),
     "ServiceRecurringCompleted": (SERVICE,),
-    "CancellationRequest": (SERVICE,),
+    "CancellationRequest": (SERVICE, CANCELLATION),
     "AfterProductUpgrade": (SERVICE, INVOICE),
     "AddonActivation": (SERVICE,),
     "AddonCancelled": (SERVICE,),
@@ -105,7 +106,9 @@ async def _customers_of(portal: Portal, events: list[Event]) -> dict[int, Custom
 
 
 def _of_hook(event: Event, customers: dict[int, Customer], drops: Drops) -> None:
-    rules = [rule for group in HOOKS.get(event.kind, ()) for rule in dropped_by(group)]
+    concerned = [rule for group in HOOKS.get(event.kind, ()) for rule in dropped_by(group)]
+    drops.owned.update((rule, "all") for rule in concerned if rule.scope == "shared")
+    rules = [rule for rule in concerned if rule.scope != "shared"]
     client_id = event.body.get("whmcs_client_id")
     if client_id is None:  # some hooks carry only an id of theirs: whose it is would be another read
         drops.whole_kinds.update(rules)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request, get
 
-from portico.subscriptions.services import Service, service_for, services_of
+from portico.billing.invoices import Invoice
+from portico.billing.payment_methods import today
+from portico.portal import Portal
+from portico.subscriptions.details import details_for
+from portico.subscriptions.services import Service, services_of
 from portico.web.shapes import Listing, MoneyShape, money_shape, whole
 
 
@@ -24,8 +28,22 @@ class SubscriptionOut(msgspec.Struct, frozen=True):
     line_number: str | None
 
 
+class BillOut(msgspec.Struct, frozen=True):
+    id: str
+    number: str
+    status: str
+    overdue: bool
+    due_date: date | None
+    total: MoneyShape
+    balance: MoneyShape
+
+
 class SubscriptionDetailOut(SubscriptionOut, frozen=True, kw_only=True):
     iccid: str | None
+    cancellation: Literal["at_once", "end_of_period"] | None
+    """Filed and not carried out yet; null also where it can not be known just now."""
+    invoices: list[BillOut] | None
+    """The latest that have a line for this service, newest first; null where they can not be read just now."""
     as_of: datetime
 
 
@@ -37,9 +55,16 @@ async def subscriptions(request: Request[Any, Any, Any]) -> Listing[Subscription
 
 @get("/api/v1/subscriptions/{subscription_id:int}", access="customer", ids={"subscription_id": "service"})
 async def subscription(request: Request[Any, Any, Any], subscription_id: int) -> SubscriptionDetailOut:
-    copy = await service_for(request.app.state.portal, request.user.customer, subscription_id)
-    basics = msgspec.structs.asdict(_subscription(copy.value))
-    return SubscriptionDetailOut(**basics, iccid=copy.value.iccid or None, as_of=copy.as_of)
+    portal: Portal = request.app.state.portal
+    known = await details_for(portal, request.user.customer, subscription_id)
+    filed, bills = known.cancellation, known.bills
+    return SubscriptionDetailOut(
+        **msgspec.structs.asdict(_subscription(known.service)),
+        iccid=known.service.iccid or None,
+        cancellation=None if filed is None else "at_once" if filed.at_once else "end_of_period",
+        invoices=[_bill(invoice, today(portal)) for invoice in bills.invoices] if bills else None,
+        as_of=known.as_of,
+    )
 
 
 def _subscription(service: Service) -> SubscriptionOut:
@@ -52,4 +77,16 @@ def _subscription(service: Service) -> SubscriptionOut:
         next_due=service.next_due,
         registered=service.registered,
         line_number=service.line_number or None,
+    )
+
+
+def _bill(invoice: Invoice, day: date) -> BillOut:
+    return BillOut(
+        id=str(invoice.id),
+        number=invoice.number,
+        status=invoice.status,
+        overdue=invoice.is_overdue(day),
+        due_date=invoice.due_date,
+        total=money_shape(invoice.total),
+        balance=money_shape(invoice.balance),
     )

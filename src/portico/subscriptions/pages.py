@@ -6,9 +6,12 @@ from typing import Any
 
 from litestar import Request, Response, get
 
+from portico.billing.payment_methods import today
+from portico.billing.words import invoice_words
 from portico.errors import Trouble
 from portico.portal import Portal
-from portico.subscriptions.services import Service, service_for, services_of
+from portico.subscriptions.details import details_for
+from portico.subscriptions.services import Service, services_of
 from portico.subscriptions.words import CYCLE_WORDS, SERVICE_WORDS
 from portico.web import paging, render
 
@@ -29,16 +32,21 @@ async def services_page(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get("/services/{service_id:int}", access="customer", ids={"service_id": "service"}, include_in_schema=False)
 async def service_page(request: Request[Any, Any, Any], service_id: int) -> Response[bytes]:
-    copy = await service_for(request.app.state.portal, request.user.customer, service_id)
-    words, tone = SERVICE_WORDS[copy.value.status]
+    portal: Portal = request.app.state.portal
+    known, day = await details_for(portal, request.user.customer, service_id), today(portal)
+    words, tone = SERVICE_WORDS[known.service.status]
     return render(
         request,
         "subscriptions/service.html",
-        service=copy.value,
+        service=known.service,
         words=words,
         tone=tone,
-        cycle=CYCLE_WORDS[copy.value.billing_cycle],
-        as_of_time=copy.as_of,
+        cycle=CYCLE_WORDS[known.service.billing_cycle],
+        bills=known.bills,
+        invoices=[(one, *invoice_words(one, day)) for one in known.bills.invoices] if known.bills else [],
+        cancellation=known.cancellation,
+        today=day,
+        as_of_time=known.as_of,
     )
 
 
