@@ -41,6 +41,7 @@ fix: .venv/.dev ## what machines can mend: format, imports, generated pages
 	@$(PY) -m ruff check --fix src tests .ci
 	@$(PY) -m ruff format src tests .ci
 	@$(PY) -m portico settings-doc > docs/settings.md
+	@$(PY) -m portico freshness-doc > docs/freshness.md
 
 messages: .venv/.dev ## collects the sentences of code and pages into the translation files
 	@mkdir -p var

@@ -23,6 +23,9 @@ from portico.money import Money
 PATIENT = 2.0
 """Seconds for one operation where the test is not about slowness: machines stutter."""
 
+GIVE_UP = 8.0
+"""Seconds until a read that nothing ends fails its test."""
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -69,10 +72,12 @@ class Process:
     origin: Origin
 
     async def price(self, customer: Customer) -> int:
-        return price_in(await thing_for(self, customer, "thing-1"))
+        async with asyncio.timeout(GIVE_UP):
+            return price_in(await thing_for(self, customer, "thing-1"))
 
     async def kept_price(self, customer: Customer) -> int:
-        return price_in(await kept_thing(self, customer))
+        async with asyncio.timeout(GIVE_UP):
+            return price_in(await kept_thing(self, customer))
 
     async def heard(self) -> None:
         """The stream of events has just been heard."""

@@ -84,6 +84,14 @@ def settings_doc() -> None:
     click.echo(page(), nl=False)
 
 
+@portico.command("freshness-doc")
+def freshness_doc() -> None:
+    """Prints docs/freshness.md."""
+    from portico.freshness import as_markdown
+
+    click.echo(as_markdown(), nl=False)
+
+
 def _settings() -> Settings:
     try:
         return read_settings()

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from portico.freshness import as_markdown
 from portico.settings_text import page
 
 HOUSE = Path(__file__).parents[2]
@@ -39,6 +40,10 @@ def unmet(lock: str, *extras: str) -> list[str]:
 
 def test_settings_page_is_up_to_date() -> None:
     assert (HOUSE / "docs/settings.md").read_text() == page(), "run: make fix"
+
+
+def test_freshness_page_is_up_to_date() -> None:
+    assert (HOUSE / "docs/freshness.md").read_text() == as_markdown(), "run: make fix"
 
 
 def test_locks_fit_the_project() -> None:
