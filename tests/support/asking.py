@@ -17,7 +17,7 @@ from tests.fixtures.browser import Browser, Page
 from tests.fixtures.sandbox import SandboxControl
 
 KEN, ALICE, _, COMPANY = READY[:4]
-QUESTION = {"subject": "No signal", "description": "Since noon.\nIn Shibuya.", "priority": "high"}
+QUESTION: dict[str, Any] = {"subject": "No signal", "description": "Since noon.\nIn Shibuya.", "priority": "high"}
 
 
 @dataclass

@@ -13,7 +13,6 @@ import pytest_asyncio
 from portico.identity.seed import seed_people
 from portico.portal import Portal
 from portico.settings import Settings
-from portico_sandbox.world_customers import READY
 from portico_sandbox.world_types import Person
 from tests.fixtures.browser import Browser
 from tests.fixtures.portal import ReadSettings
@@ -35,9 +34,8 @@ def settings(environment: dict[str, str], read: ReadSettings) -> Settings:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def portal(app: Any) -> Portal:
-    """The app's own, with its customers."""
+    """The app's own."""
     the_portal: Portal = app.state.portal
-    await seed_people(the_portal, {"customers": {"ready": [asdict(each) for each in READY[:4]]}, "staff": []})
     return the_portal
 
 
@@ -63,6 +61,7 @@ async def company(app: Any, portal: Portal) -> AsyncIterator[Asker]:
 
 
 async def _signed_in(app: Any, portal: Portal, person: Person) -> AsyncIterator[Asker]:
+    await seed_people(portal, {"customers": {"ready": [asdict(person)]}, "staff": []})
     transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 50010))
     url = portal.settings.portal.url
     async with httpx2.AsyncClient(transport=transport, base_url=url, headers={"origin": url}) as client:

@@ -8,8 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from portico.support.delivery import resume, sweep
-from portico.support.sending import LOOK_AFTER_SECONDS
+from portico.support.delivery import LOOK_AFTER_SECONDS, resume, sweep
 from tests.fixtures.sandbox import SandboxControl
 from tests.fixtures.until import until
 from tests.support.asking import QUESTION, Asker, case_of, opened, said
