@@ -63,7 +63,7 @@ class Progress:
     installs: list[Install]
 
 
-WAITING_FOR_APPROVAL = Status("waiting_for_approval", _m("Waiting for approval"), "neutral")
+WAITING_FOR_APPROVAL = Status("waiting_for_approval", _m("Waiting for approval"), "info")
 CANCELLED = Status("cancelled", _m("Cancelled"), "neutral")
 APPROVED = Status("approved", _m("Approved"), "info")
 STATUSES: dict[str, Status] = {
