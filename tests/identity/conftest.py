@@ -18,6 +18,7 @@ from portico import work
 from portico.cache import Cache
 from portico.clock import Clock
 from portico.db import Database, Notices
+from portico.identity import forgotten, linking
 from portico.identity.api import api
 from portico.identity.pages import pages
 from portico.identity.saga import finish
@@ -62,6 +63,14 @@ class Process:
         """What the jobs do, without the wait for them."""
         for row in await self.rows("SELECT id FROM sign_ups WHERE state IN ('creating', 'joined')"):
             await finish(self.portal, row["id"])
+
+    async def finish_links(self) -> None:
+        for row in await self.rows("SELECT id FROM links WHERE state = 'joined'"):
+            await linking.finish(self.portal, row["id"])
+
+    async def send_password_mails(self) -> None:
+        for row in await self.rows("SELECT id FROM password_mails"):
+            await forgotten.send(self.portal, row["id"])
 
 
 Start = Callable[[Settings], AbstractAsyncContextManager[Process]]

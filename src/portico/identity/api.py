@@ -1,4 +1,4 @@
-"""The JSON face of sign-up, sign-in and sign-out, and who one is."""
+"""The JSON face of sign-up, sign-in, sign-out and linking, and who one is. Passwords, sessions: security_api.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from typing import Any
 
 from litestar import Request, Response, Router, get, post
 from msgspec import Struct, field
+from pydantic import SecretStr
 
+from portico.identity import security_api
 from portico.identity.fields import Application
+from portico.identity.linking import link
+from portico.identity.password_links import check_password, set_password
 from portico.identity.sessions import Person, session_cookie, token_of
 from portico.identity.sign_in import sign_in, sign_out
 from portico.identity.sign_up import sign_up
@@ -41,6 +45,14 @@ class SignInBody(Struct):
     password: str = ""
 
 
+class LinkBody(Struct):
+    """Of WHMCS; `new_password` is the portal's."""
+
+    email: str = ""
+    password: str = ""
+    new_password: str | None = None
+
+
 @post("/auth/sign-up", access="public", status_code=201)
 async def post_sign_up(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """201 with a session; 202 while the outcome is unknown."""
@@ -71,6 +83,23 @@ async def post_sign_out(request: Request[Any, Any, Any]) -> Response[None]:
     return Response(None, status_code=204, cookies=[session_cookie(portal.settings, None)])
 
 
+@post("/auth/link", access="public", status_code=200)
+async def post_link(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """201 with a session; without `new_password` 200 and a token with which `POST /auth/password` sets one."""
+    body = await read_json(request, LinkBody)
+    portal, visitor = _portal(request), visitor_of(request)
+    if body.new_password is not None:
+        check_password(portal, body.new_password, body.email)
+    way_on = await link(portal, body.email, SecretStr(body.password), visitor)
+    if body.new_password is None:
+        answer = {"state": "password_required", "token": way_on.token, "expires_at": way_on.expires_at}
+        return Response(answer, status_code=200)
+    token = token_of(portal.settings, request.cookies)
+    done = await set_password(portal, way_on.token, body.new_password, visitor, replaces=token)
+    cookie = session_cookie(portal.settings, done.token)
+    return Response({"user_id": str(done.user_id), "email": done.email}, status_code=201, cookies=[cookie])
+
+
 @get("/me", access="customer")
 async def get_me(request: Request[Any, Any, Any]) -> dict[str, Any]:
     person: Person = request.user
@@ -86,7 +115,10 @@ async def get_me(request: Request[Any, Any, Any]) -> dict[str, Any]:
     }
 
 
-api = Router("/api/v1", route_handlers=[post_sign_up, post_sign_in, post_sign_out, get_me])
+api = Router(
+    "/api/v1",
+    route_handlers=[post_sign_up, post_sign_in, post_sign_out, post_link, get_me, *security_api.handlers],
+)
 
 
 def _application(body: SignUpBody) -> Application:

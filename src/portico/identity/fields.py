@@ -91,7 +91,7 @@ def pointer(name: str) -> str:
 
 
 def normal_email(value: str) -> str:
-    return unicodedata.normalize("NFKC", value).strip().lower()
+    return _UNPRINTABLE.sub("", unicodedata.normalize("NFKC", value)).strip().lower()
 
 
 def normal_number(value: str) -> str:
@@ -114,6 +114,12 @@ def normal_postal_code(value: str) -> str:
 def normal_words(value: str) -> str:
     """Composed characters and single spaces, else untouched: names may hold compatibility ideographs."""
     return " ".join(_UNPRINTABLE.sub(" ", unicodedata.normalize("NFC", value)).split())
+
+
+def display_name(first: str, last: str) -> str:
+    """In the order of the script: `佐藤 陽菜`, `Emma Fischer`."""
+    whole = f"{first} {last}" if (first + last).isascii() else f"{last} {first}"
+    return whole.strip()
 
 
 _WORDS = ("first_name", "last_name", "state", "city", "street", "street2")

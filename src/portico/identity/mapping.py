@@ -15,6 +15,7 @@ SELECT = "SELECT user_id, whmcs_client_id, sf_account_id FROM mappings WHERE "
 BY_USER = text(SELECT + "user_id = :key")
 BY_CLIENT = text(SELECT + "whmcs_client_id = :key")
 BY_ACCOUNT = text(SELECT + "sf_account_id = :key")
+HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 INSERT = text("INSERT INTO mappings (user_id, whmcs_client_id, sf_account_id, created_at) VALUES (:u, :w, :s, :now)")
 
 
@@ -31,6 +32,11 @@ async def customer_by_client(tx: AsyncConnection, whmcs_client_id: int) -> Custo
 async def customer_by_account(tx: AsyncConnection, sf_account_id: str) -> Customer | None:
     """Whose Salesforce account (18 characters) this is; None where it has no portal user."""
     return await _one(tx, BY_ACCOUNT, sf_account_id)
+
+
+async def hold_account(tx: AsyncConnection, sf_account_id: str) -> None:
+    """Until the commit nobody else begins a sign-up for this account, or links it. Call it first."""
+    await tx.execute(HOLD, {"key": f"portico account {sf_account_id}"})
 
 
 async def add_mapping(tx: AsyncConnection, now: datetime, customer: Customer) -> None:

@@ -1,4 +1,4 @@
-"""The way in: start page, sign-up, sign-in, sign-out."""
+"""The way in: start page, sign-up, sign-in, sign-out, linking. Passwords and sessions have pages of their own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from pydantic import SecretStr
 
 from portico.errors import Busy, NotFound, Refusal, StillRunning, Trouble
 from portico.i18n import _m
+from portico.identity import password_pages, security_pages
 from portico.identity.fields import Application
+from portico.identity.linking import link
 from portico.identity.sessions import Person, session_cookie, token_of
 from portico.identity.sign_in import sign_in, sign_out
 from portico.identity.sign_up import sign_up, sign_up_state
@@ -95,7 +99,38 @@ async def sign_up_state_page(request: Request[Any, Any, Any], operation_id: From
     return render(request, "identity/sign_up_state.html", status=status, sign_up=sign_up)
 
 
-pages = [start_page, sign_in_page, enter, leave, sign_up_page, join, sign_up_state_page]
+@get("/link", access="public", include_in_schema=False)
+async def link_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+    if request.user:
+        return redirect(request, _start_of(request.user))
+    return render(request, "identity/link.html")
+
+
+@post("/link", access="public", include_in_schema=False, status_code=303)
+async def link_account(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Leads on to choosing a portal password."""
+    form = await read_form(request)
+    password = SecretStr(form.secret("password"))
+    try:
+        way_on = await link(_portal(request), form.text("email"), password, visitor_of(request))
+    except Refusal as refusal:
+        return render(request, "identity/link.html", form=form.refused(refusal))
+    return redirect(request, f"/password/new?token={way_on.token}")
+
+
+pages: list[HTTPRouteHandler] = [
+    start_page,
+    sign_in_page,
+    enter,
+    leave,
+    sign_up_page,
+    join,
+    sign_up_state_page,
+    link_page,
+    link_account,
+    *password_pages.pages,
+    *security_pages.pages,
+]
 
 
 def _sign_up_form(request: Request[Any, Any, Any], form: Form) -> Response[bytes]:

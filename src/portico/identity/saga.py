@@ -16,18 +16,18 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from portico import freshness
 from portico.creation import Creation, LostClaim, carry_out, creation_of, forget, withdraw
 from portico.customer import Customer, SfAccountId, UserId, WhmcsClientId
 from portico.errors import EmailTaken, PorticoError, Refusal, SystemRefused
 from portico.i18n import Message, _m
 from portico.identity import throttle
+from portico.identity.activation import tell_salesforce
 from portico.identity.audit import record
 from portico.identity.billing_accounts import Details, recipe_for
+from portico.identity.fields import display_name
 from portico.identity.mapping import add_mapping
 from portico.portal import Portal
 from portico.post import post
-from portico.systems.salesforce.accounts import mark_portal_active
 from portico.work import defer, job, periodic, portal
 
 log = structlog.get_logger()
@@ -196,7 +196,7 @@ async def _leave_creating(portal: Portal, tx: AsyncConnection, sign_up: SignUp) 
 
 
 async def _add_person(portal: Portal, tx: AsyncConnection, sign_up: SignUp, client_id: WhmcsClientId) -> None:
-    now, name = portal.clock.now(), _display_name(sign_up.details)
+    now, name = portal.clock.now(), display_name(sign_up.details["first_name"], sign_up.details["last_name"])
     user = {
         "id": sign_up.user_id,
         "email": sign_up.email,
@@ -223,25 +223,14 @@ async def _add_person(portal: Portal, tx: AsyncConnection, sign_up: SignUp, clie
 
 async def _tell_salesforce(portal: Portal, sign_up: SignUp) -> None:
     """Writes the account's portal status. Repeating does no harm, so it is retried for ever."""
-    await _drop_copies(portal, sign_up)
     async with portal.db.begin() as tx:
         creation = await creation_of(tx, sign_up.creation_id) if sign_up.creation_id else None
     if creation and creation.remote_id:
-        await mark_portal_active(
-            portal.salesforce,
-            SfAccountId(sign_up.sf_account_id),
-            user_id=sign_up.user_id,
-            whmcs_client_id=WhmcsClientId(int(creation.remote_id)),
-            source="Sign-up",
-        )
+        client_id = WhmcsClientId(int(creation.remote_id))
+        customer = Customer(UserId(sign_up.user_id), client_id, SfAccountId(sign_up.sf_account_id))
+        await tell_salesforce(portal, customer, sign_up.customer_number, "Sign-up")
     async with portal.db.begin() as tx:
         await tx.execute(DONE, {"id": sign_up.id, "now": portal.clock.now()})
-    await _drop_copies(portal, sign_up)
-
-
-async def _drop_copies(portal: Portal, sign_up: SignUp) -> None:
-    number = (freshness.CUSTOMER_NUMBER, sign_up.customer_number)
-    await portal.cache.drop_all([number, (freshness.ELIGIBILITY, sign_up.sf_account_id)])
 
 
 async def _refuse(portal: Portal, sign_up: SignUp, refusal: PorticoError) -> None:
@@ -286,9 +275,3 @@ async def _later(portal: Portal, sign_up_id: UUID) -> None:
 
 def _recorded_refusal(creation: Creation) -> PorticoError:
     return EmailTaken() if creation.code == EmailTaken.code else SystemRefused("whmcs", creation.code or "refused")
-
-
-def _display_name(details: Details) -> str:
-    """In the order of the script: `佐藤 陽菜`, `Emma Fischer`."""
-    first, last = details["first_name"], details["last_name"]
-    return f"{first} {last}" if (first + last).isascii() else f"{last} {first}"

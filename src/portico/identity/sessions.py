@@ -52,6 +52,8 @@ INSERT = text("""
 """)
 SEEN = text("UPDATE sessions SET seen_at = :now WHERE token_hash = :token_hash AND seen_at < :now")
 END = text("DELETE FROM sessions WHERE token_hash = :token_hash RETURNING user_id")
+END_OTHERS = text("DELETE FROM sessions WHERE user_id = :user_id AND id <> :kept")
+END_ONE = text("DELETE FROM sessions WHERE user_id = :user_id AND id = :id")
 END_ALL = text("DELETE FROM sessions WHERE user_id = :user_id")
 FORGET = text("DELETE FROM sessions WHERE expires_at <= :now OR seen_at <= :idle")
 
@@ -197,6 +199,21 @@ async def end_sessions_of(tx: AsyncConnection, user_id: UUID) -> None:
     """Ends all sessions of a person: password changed, account closed, "this was not me"."""
     await tx.execute(END_ALL, {"user_id": user_id})
     await notify(tx, CHANNEL, str(user_id))
+
+
+async def end_one_session(tx: AsyncConnection, user_id: UUID, session_id: UUID) -> bool:
+    """Ends this session of the person; False where they have none with that id."""
+    ended = (await tx.execute(END_ONE, {"user_id": user_id, "id": session_id})).rowcount > 0
+    if ended:
+        await notify(tx, CHANNEL, str(user_id))
+    return ended
+
+
+async def end_other_sessions(tx: AsyncConnection, user_id: UUID, kept: UUID) -> int:
+    """Ends all sessions of a person but this one; answers how many there were."""
+    ended = (await tx.execute(END_OTHERS, {"user_id": user_id, "kept": kept})).rowcount
+    await notify(tx, CHANNEL, str(user_id))
+    return ended
 
 
 async def person_changed(tx: AsyncConnection, user_id: UUID) -> None:

@@ -30,7 +30,7 @@ from portico.i18n import Message, _m
 from portico.identity import fields, saga, throttle
 from portico.identity.billing_accounts import KIND, details_of, refuse_taken_email
 from portico.identity.fields import Application, checked, completed
-from portico.identity.mapping import customer_by_account
+from portico.identity.mapping import customer_by_account, hold_account
 from portico.identity.passwords import hashed, is_right
 from portico.identity.saga import SignUp, carry_on, continue_sign_up, remove, sentence_of, sign_up_of, take_back
 from portico.identity.sessions import start_session
@@ -191,6 +191,7 @@ async def _begin(portal: Portal, account: Account, application: Application, lan
     sign_up_id, now = uuid4(), portal.clock.now()
     number = fields.normal_number(account.customer_number or application.customer_number)
     async with portal.db.begin() as tx:
+        await hold_account(tx, account.id)
         creation = await intend(tx, portal.clock, KIND, number, {"sign_up_id": str(sign_up_id)})
         if creation.request["sign_up_id"] != str(sign_up_id):
             raise AlreadyRegistered("a client was made for this number")

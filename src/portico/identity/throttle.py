@@ -1,7 +1,8 @@
 """Limits on wrong tries, counted in Postgres in fixed windows of the portal's clock.
 
 A try is counted once it has proved wrong, and judged again after it has been counted: of a hundred tries at once, as
-of a hundred in a row, only as many get an answer as the limit allows.
+of a hundred in a row, only as many get an answer as the limit allows. What may be done only so often, right or wrong,
+is counted before it is done.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ WRONG_NUMBERS = _m(
     "Too many customer numbers that did not match. Please wait %(minutes)d minutes and try again, or contact support."
 )
 WRONG_PASSWORDS = _m("Too many tries to sign in. Please wait %(minutes)d minutes and try again.")
+LINK_TRIES = _m("Too many tries to link an account. Please wait %(minutes)d minutes and try again, or contact support.")
+FORGOTTEN = _m(
+    "You have asked for this several times already. Look into your spam folder, or wait %(minutes)d minutes"
+    " and try again."
+)
 
 COUNT = text("""
     INSERT INTO throttles (bucket, window_start, tries) VALUES (:bucket, :window_start, 1)
@@ -76,6 +82,27 @@ def sign_in_tries(settings: IdentitySettings, email: str, source: str) -> list[B
     ]
 
 
+def link_tries(settings: IdentitySettings, email: str, source: str) -> list[Bucket]:
+    """Calls of ValidateLogin, which WHMCS may count as well: for one address, of one source, in all."""
+    window = timedelta(minutes=15)
+    buckets = [
+        Bucket("link_address", email.lower(), settings.link_tries_per_quarter, window, LINK_TRIES),
+        Bucket("link_source", source, settings.link_tries_per_quarter_of_source, window, LINK_TRIES),
+    ]
+    if settings.link_tries_per_quarter_in_all:
+        buckets.append(Bucket("link_all", "", settings.link_tries_per_quarter_in_all, window, LINK_TRIES))
+    return buckets
+
+
+def forgotten_mails(settings: IdentitySettings, email: str, source: str) -> list[Bucket]:
+    """Mails to one address, whether it has an account or not, and asked for by one source."""
+    most, window = settings.forgotten_mails_per_hour, timedelta(hours=1)
+    return [
+        Bucket("forgotten_address", email.lower(), most, window, FORGOTTEN),
+        Bucket("forgotten_source", source, most * 10, window, FORGOTTEN),
+    ]
+
+
 async def refusal_of(tx: AsyncConnection, now: datetime, buckets: Sequence[Bucket]) -> TooManyTries | None:
     """What to raise before (and again after) the try is looked at; None while there is room."""
     for bucket in buckets:
@@ -83,6 +110,11 @@ async def refusal_of(tx: AsyncConnection, now: datetime, buckets: Sequence[Bucke
         if ((await tx.execute(TRIES, values)).scalar() or 0) >= bucket.most:
             return bucket.full(now)
     return None
+
+
+async def count_before(tx: AsyncConnection, now: datetime, buckets: Sequence[Bucket]) -> TooManyTries | None:
+    """Counts what is about to be done, unless there is no room; raise what it answers after the commit."""
+    return await refusal_of(tx, now, buckets) or await count_wrong(tx, now, buckets)
 
 
 async def count_wrong(tx: AsyncConnection, now: datetime, buckets: Sequence[Bucket]) -> TooManyTries | None:
