@@ -25,6 +25,7 @@ from portico.events.listener import listen
 from portico.fulfillment import triggers
 from portico.identity.sessions import SessionMiddleware, use_sessions
 from portico.mail import Mail
+from portico.orders.live import Live
 from portico.portal import Portal
 from portico.routes import ROUTES
 from portico.settings import Settings, read_settings
@@ -110,6 +111,7 @@ def create_app(settings: Settings | None = None, built: Built | None = None) -> 
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        app.state.live.stop_when_told()
         async with running(built):
             yield
 
@@ -123,6 +125,7 @@ def create_app(settings: Settings | None = None, built: Built | None = None) -> 
     app.state.portal = built.portal
     app.state.notices = built.notices
     use_sessions(app.state, built.portal, built.notices)
+    app.state.live = Live(built.notices)
     return app
 
 

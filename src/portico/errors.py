@@ -15,6 +15,7 @@ PorticoError
 │   │   └── CustomerNumberUnmatched
 │   ├── PasswordLinkWrong        used, too old, or never was
 │   ├── TooManyTries             throttled
+│   ├── TooManyStreams           live updates: too many open pages
 │   ├── SignInWrong              address or password
 │   ├── SignInNeeded             no session
 │   ├── PaymentMethodMissing     checkout
@@ -170,6 +171,13 @@ class TooManyTries(Refusal):
     code = "too_many_tries"
     for_customer = _m("Too many tries. Please wait an hour, or contact support.")
     retry_after = 3600
+
+
+class TooManyStreams(Refusal):
+    status = 429
+    code = "too_many_streams"
+    for_customer = _m("Too many pages of yours wait for news. Close one, or reload this one from time to time.")
+    retry_after = 30
 
 
 class SignInWrong(Refusal):

@@ -64,6 +64,7 @@ API: list[ControllerRouterHandler] = [
     orders_api.place,
     orders_api.orders,
     orders_api.order,
+    orders_api.order_events,
     billing_api.invoices,
     billing_api.invoice,
     billing_api.invoice_pay_link,

@@ -7,17 +7,20 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, get, post, put
+from litestar.response import Stream
 
 from portico.errors import IdempotencyKeyMissing
 from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
 from portico.orders.checkout import ShippingAddress, place_order
-from portico.orders.orders import OrderWithJournal, order_with_journal, orders_with_journals
+from portico.orders.live import Live
+from portico.orders.orders import OrderWithJournal, order_for, order_with_journal, orders_with_journals
 from portico.orders.progress import ProgressStep, progress_of, status_of
 from portico.portal import Portal
 from portico.web import language, read_json
 from portico.web.shapes import Listing, MoneyShape, money_shape, whole
 
 MOST_KEY = 255
+EVENTS = "text/event-stream"
 
 
 class OptionsShape(msgspec.Struct, omit_defaults=True):
@@ -145,6 +148,19 @@ async def orders(request: Request[Any, Any, Any]) -> Listing[OrderOut]:
 async def order(request: Request[Any, Any, Any], order_id: str) -> OrderOut:
     known = await order_with_journal(request.app.state.portal, request.user.customer, order_id)
     return _order(request, known)
+
+
+@get("/api/v1/orders/{order_id:str}/events", access="customer", ids={"order_id": "order"}, media_type=EVENTS)
+async def order_events(request: Request[Any, Any, Any], order_id: str) -> Stream:
+    """The order's steps as server-sent events; `Last-Event-ID`, or `?after=` at the first call, resumes."""
+    portal: Portal = request.app.state.portal
+    found = await order_for(portal, request.user.customer, order_id)
+    last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
+    live: Live = request.app.state.live
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    lines = live.steps(portal, request.user.user_id, found.value.id, after)
+    return Stream(lines, media_type=EVENTS, headers=headers)
 
 
 def _cart(request: Request[Any, Any, Any], cart: PricedCart) -> CartOut:

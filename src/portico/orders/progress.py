@@ -61,6 +61,8 @@ class Progress:
     status: Status
     steps: list[ProgressStep]
     installs: list[Install]
+    change: int
+    """The last change that is in it: from there on a stream goes on."""
 
 
 WAITING_FOR_APPROVAL = Status("waiting_for_approval", _m("Waiting for approval"), "info")
@@ -101,7 +103,8 @@ def progress_of(known: OrderWithJournal, smdp_address: str) -> Progress:
     steps = [_step(journal, order, *line) for line in _plan(order)]
     if status is CANCELLED:
         steps = [step for step in steps if step.state == "done"]
-    return Progress(status, steps, list(_installs(order, journal, smdp_address)))
+    change = max((step.change for step in journal.steps.values()), default=0)
+    return Progress(status, steps, list(_installs(order, journal, smdp_address)), change)
 
 
 def status_of(order: Order, journal: Journal) -> Status:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from portico.db import notify
+
 RunState = Literal[
     "running", "waiting_customer", "waiting_staff", "waiting_freebit", "waiting_system", "parked", "done"
 ]
@@ -40,6 +42,7 @@ NOTE = text("""
                          started_at, updated_at)
     VALUES (:order_id, :step, :state, 1, :actor, :digest, :remote_id, CAST(:facts AS jsonb), :reason_code, :now, :now)
     ON CONFLICT (order_id, step) DO UPDATE SET
+        change = nextval('journal_changes'),
         state = excluded.state,
         attempt = journal.attempt + CASE WHEN excluded.state = 'running' THEN 1 ELSE 0 END,
         digest = coalesce(excluded.digest, journal.digest),
@@ -52,6 +55,7 @@ NOTE_ONCE = text("""
     INSERT INTO journal (order_id, step, state, actor, started_at, updated_at)
     VALUES (:order_id, :step, :state, :actor, :now, :now) ON CONFLICT (order_id, step) DO NOTHING
 """)
+CHANGES = text("SELECT * FROM journal WHERE order_id = :order_id AND change > :after ORDER BY change")
 STEPS = text("SELECT * FROM journal WHERE order_id = :order_id ORDER BY id")
 REST = text("""
     UPDATE fulfillments SET state = :state, reason_code = :reason_code, detail = :detail, wake_at = :wake_at,
@@ -86,6 +90,10 @@ IDLE = text(f"""
 """)  # noqa: S608 - a constant
 
 
+CHANGES_CHANNEL = "portico_journal"
+"""NOTIFY channel; the payload is the order id."""
+
+
 class LostClaim(Exception):
     """Another run of this order has begun: this one stops without a further word."""
 
@@ -102,6 +110,8 @@ class Step:
     reason_code: str | None
     started_at: datetime
     updated_at: datetime
+    change: int
+    """Raised at every write; of one order in the order of its writes."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +189,7 @@ async def note_before_approval(
     """
     values = {"order_id": order_id, "step": step, "state": state, "actor": actor, "now": now}
     await tx.execute(NOTE_ONCE, values)
+    await notify(tx, CHANGES_CHANNEL, order_id)
 
 
 async def rest(
@@ -255,6 +266,12 @@ async def journals_of(tx: AsyncConnection, order_ids: list[str]) -> dict[str, Jo
     }
 
 
+async def changes_after(tx: AsyncConnection, order_id: str, after: int) -> list[Step]:
+    """The lines written since a change number, each as it stands now, oldest change first."""
+    rows = (await tx.execute(CHANGES, {"order_id": order_id, "after": after})).mappings()
+    return [Step(**{name: row[name] for name in Step.__dataclass_fields__}) for row in rows]
+
+
 async def _write(
     tx: AsyncConnection,
     order_id: str,
@@ -265,6 +282,7 @@ async def _write(
 ) -> None:
     row = {"order_id": order_id, "reason_code": reason_code, "facts": json.dumps(dict(facts or {})), "now": now}
     await tx.execute(NOTE, {**values, **row})
+    await notify(tx, CHANGES_CHANNEL, order_id)
 
 
 def _claim(row: Mapping[Any, Any]) -> Claim:

@@ -184,8 +184,10 @@ CREATE TABLE fulfillments (
 CREATE INDEX fulfillments_open ON fulfillments (wake_at) WHERE state NOT IN ('done', 'parked');
 CREATE INDEX fulfillments_account ON fulfillments (sf_account_id);
 
+CREATE SEQUENCE journal_changes;
 CREATE TABLE journal (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    change bigint NOT NULL DEFAULT nextval('journal_changes'),   -- raised at every write: what a stream resumes from
     order_id text NOT NULL,
     step text NOT NULL,
     state text NOT NULL CHECK (state IN ('running', 'waiting', 'done', 'stopped')),
