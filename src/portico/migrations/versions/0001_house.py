@@ -123,6 +123,31 @@ CREATE TABLE password_mails (                 -- asked for, by whomever and for 
 );
 CREATE INDEX password_mails_due ON password_mails (wake_at);
 
+CREATE TABLE email_changes (
+    id uuid PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    old_email text NOT NULL,                  -- the portal's
+    new_email text NOT NULL,
+    code_hash bytea NOT NULL,                 -- SHA-256 of id and code; emptied once proven
+    wrong_codes int NOT NULL DEFAULT 0,
+    expires_at timestamptz NOT NULL,          -- the code
+    state text NOT NULL CHECK (state IN ('asked', 'proven', 'client', 'login', 'undo_login', 'undo_client',
+                                         'done', 'refused', 'parked')),
+    reason text,                              -- why refused or parked
+    client_email text,                        -- at WHMCS before we wrote: what undoing sets back
+    login_id bigint,                          -- the WHMCS user that follows; null: none does
+    tries int NOT NULL DEFAULT 0,
+    claim bigint NOT NULL DEFAULT 0,          -- fencing: an overtaken run writes nothing
+    claimed_until timestamptz,
+    wake_at timestamptz NOT NULL,
+    language text NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX email_changes_user ON email_changes (user_id) WHERE state NOT IN ('done', 'refused');
+CREATE UNIQUE INDEX email_changes_to ON email_changes (lower(new_email)) WHERE state NOT IN ('asked', 'done', 'refused');
+CREATE INDEX email_changes_open ON email_changes (wake_at) WHERE state NOT IN ('asked', 'done', 'refused', 'parked');
+
 CREATE TABLE carts (
     user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     items jsonb NOT NULL,
