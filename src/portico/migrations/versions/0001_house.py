@@ -145,7 +145,8 @@ CREATE TABLE email_changes (
     updated_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX email_changes_user ON email_changes (user_id) WHERE state NOT IN ('done', 'refused');
-CREATE UNIQUE INDEX email_changes_to ON email_changes (lower(new_email)) WHERE state NOT IN ('asked', 'done', 'refused');
+CREATE UNIQUE INDEX email_changes_to ON email_changes (lower(new_email))
+    WHERE state NOT IN ('asked', 'done', 'refused');
 CREATE INDEX email_changes_open ON email_changes (wake_at) WHERE state NOT IN ('asked', 'done', 'refused', 'parked');
 
 CREATE TABLE carts (
