@@ -63,6 +63,16 @@ async def test_an_unknown_outcome_has_a_face_and_one_case(alice: Asker, sandbox:
     assert "We are finishing" not in again.text
 
 
+async def test_what_was_certainly_not_sent_leaves_nothing_behind(alice: Asker, sandbox: SandboxControl) -> None:
+    await sandbox.dial("salesforce", "refuse", call="POST row", code="REQUEST_LIMIT_EXCEEDED", times=1)
+    page = await alice.sends(expect=503)
+    assert "Your question was not sent" in page.text
+    assert await alice.creations() == []
+    assert "We are finishing" not in (await alice.browser.visit("/support")).text
+    case_of(await alice.browser.submit(page, "/support/new", **QUESTION))
+    assert len(await opened(sandbox)) == 1
+
+
 async def test_by_api_an_unknown_outcome_is_an_operation(alice: Asker, sandbox: SandboxControl) -> None:
     await sandbox.dial("salesforce", "commit_then_hang", call="POST row", times=1)
     key = {"idempotency-key": "lost"}
@@ -151,8 +161,8 @@ async def test_a_process_that_died_after_the_intent_is_swept_up(alice: Asker, sa
     await asyncio.gather(call, return_exceptions=True)
     assert await sweep(alice.portal) == 0  # too soon: it may be a living one
     await sandbox.undial()
-    await sandbox.move_clock(LOOK_AFTER_SECONDS / 3600 + 0.1)
-    alice.portal.clock.move_to(360 + LOOK_AFTER_SECONDS)
+    await sandbox.move_clock(0.1)
+    await until(lambda: alice.portal.clock.offset.total_seconds() > LOOK_AFTER_SECONDS)
     assert await sweep(alice.portal) == 1
     await resume(alice.portal, row["id"])
     assert len(await opened(sandbox)) == 1
