@@ -46,6 +46,6 @@ class _Server(MPServer):
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         for worker in self.wrks:
-            if worker.is_alive() and worker.inner.pid:
+            if worker.inner.pid and worker.inner.exitcode is None:
                 os.kill(worker.inner.pid, STREAMS_END)
-        super().signal_handler_interrupt(*args, **kwargs)
+        super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]

@@ -155,7 +155,7 @@ async def order_events(request: Request[Any, Any, Any], order_id: str) -> Stream
     """The order's steps as server-sent events; `Last-Event-ID`, or `?after=` at the first call, resumes."""
     portal: Portal = request.app.state.portal
     found = await order_for(portal, request.user.customer, order_id)
-    last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    last = request.headers.get("last-event-id") or request.query_params.get("after") or ""
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
     live: Live = request.app.state.live
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -1,4 +1,5 @@
-// Keeps a part of a page up to date: <div data-live="address of its events">. Without script one reloads.
+// Keeps parts of a page up to date: <main data-live="address of its events"> holds parts with data-live-part="name".
+// Without script one reloads.
 
 const region = document.querySelector("[data-live]");
 let source = null;
@@ -19,21 +20,26 @@ function rest() {
   source = null;
 }
 
-// What has the focus is never taken away: then the part is renewed when the focus leaves it.
 async function renew() {
-  stale = region.contains(document.activeElement);
-  if (stale) return;
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const news = page.querySelector("[data-live]");
-  if (!news || news.innerHTML === region.innerHTML) return;
-  region.replaceChildren(...news.childNodes);
-  const words = news.dataset.words;
-  if (words && words !== region.dataset.words) {
-    region.dataset.words = words;
-    document.dispatchEvent(new CustomEvent("announce", { detail: words }));
+  const news = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-live]");
+  if (!news) return;
+  stale = false;
+  for (const part of region.querySelectorAll("[data-live-part]")) {
+    renewPart(part, news.querySelector(`[data-live-part="${part.dataset.livePart}"]`));
   }
+  if (news.dataset.words !== region.dataset.words) {
+    region.dataset.words = news.dataset.words;
+    document.dispatchEvent(new CustomEvent("announce", { detail: news.dataset.words }));
+  }
+}
+
+// What has the focus is never taken away: such a part is renewed when the focus leaves it.
+function renewPart(part, news) {
+  if (!news || news.innerHTML === part.innerHTML) return;
+  if (part.contains(document.activeElement)) stale = true;
+  else part.replaceChildren(...news.childNodes);
 }
 
 if (region) {
