@@ -15,6 +15,7 @@ from prometheus_client import start_http_server
 from sqlalchemy import text
 
 from portico import log, work
+from portico.billing import reactions
 from portico.cache import Cache
 from portico.clock import Clock
 from portico.db import Database, Notices
@@ -38,6 +39,8 @@ REACTIONS: Reactions = {
     ("salesforce", "Order"): triggers.order_changed,
     ("salesforce", "OrderItem"): triggers.order_changed,
     ("salesforce", UNREADABLE): triggers.order_changed,
+    ("whmcs", "InvoiceCreated"): reactions.invoice_created,
+    ("whmcs", "InvoicePaid"): reactions.invoice_paid,
     ("whmcs", "CCUpdate"): triggers.card_stored,
 }
 """Foreign event → the domain function that cares. What an event makes stale stands in freshness.py."""

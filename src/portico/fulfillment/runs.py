@@ -13,6 +13,7 @@ from portico.creation import LostClaim as LostCreation
 from portico.customer import Customer
 from portico.errors import PorticoError, SystemDown
 from portico.fulfillment import outcomes, story
+from portico.fulfillment.news import tell_customer
 from portico.fulfillment.outcomes import OUTCOMES, TOLD, Outcome, Stopped
 from portico.fulfillment.stepping import Run
 from portico.identity.mapping import customer_by_account
@@ -73,7 +74,7 @@ async def _run(portal: Portal, order_id: str) -> None:
         return
     if mine.state not in ("parked", "done"):
         stop, tries = await _tell_story(portal, mine, customer)
-        mine = await _rest(portal, mine, stop, tries)
+        mine = await _rest(portal, mine, customer, stop, tries)
     try:
         await _tell_salesforce(portal, mine)
     except PorticoError as error:
@@ -119,7 +120,7 @@ async def _told(portal: Portal, mine: Claim, customer: Customer | None) -> Outco
     return await story.fulfill(Run(portal, mine, order, customer, dict(journal.steps)))
 
 
-async def _rest(portal: Portal, mine: Claim, stop: Stopped, tries: int) -> Claim:
+async def _rest(portal: Portal, mine: Claim, customer: Customer | None, stop: Stopped, tries: int) -> Claim:
     now = portal.clock.now()
     outcome = stop.outcome
     wake_at = now + stop.look_again if stop.look_again else None
@@ -136,6 +137,8 @@ async def _rest(portal: Portal, mine: Claim, stop: Stopped, tries: int) -> Claim
         )
         if stop.look_again:
             await defer_run(tx, mine.order_id, in_seconds=stop.look_again.total_seconds())
+        if customer is not None:
+            await tell_customer(portal, tx, customer, mine.order_id, outcome)
         return await timeline.held(tx, mine)
 
 
