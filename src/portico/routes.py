@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar.types import ControllerRouterHandler
 
 from portico.billing import api as billing_api
+from portico.billing import email_pages, profile_api, profile_pages
 from portico.billing import pages as billing
 from portico.catalog import api as catalog_api
 from portico.catalog import pages as catalog
@@ -44,6 +45,15 @@ PAGES: list[ControllerRouterHandler] = [
     billing.payment_methods_page,
     billing.manage_payment_methods,
     billing.return_page,
+    profile_pages.profile_page,
+    profile_pages.details_page,
+    profile_pages.change_details,
+    profile_pages.address_page,
+    profile_pages.change_address,
+    email_pages.email_page,
+    email_pages.ask,
+    email_pages.code_page,
+    email_pages.prove,
     subscriptions.services_page,
     subscriptions.service_page,
     support.cases_page,
@@ -71,6 +81,12 @@ API: list[ControllerRouterHandler] = [
     billing_api.payment_methods,
     billing_api.manage_link,
     billing_api.payment_gateways,
+    profile_api.profile,
+    profile_api.change_details,
+    profile_api.change_address,
+    profile_api.email,
+    profile_api.ask,
+    profile_api.prove,
     subscriptions_api.subscriptions,
     subscriptions_api.subscription,
     support_api.cases,

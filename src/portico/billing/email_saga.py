@@ -20,24 +20,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico.billing.email_changes import WRONG_CODES, EmailChange, State, as_change, change_of, hash_of
+from portico.billing.refusals import EmailCodeExpired, ProfileRefused
 from portico.cache import drop_for
 from portico.customer import Customer, WhmcsUserId
-from portico.errors import EmailCodeExpired, EmailTaken, FieldFault, InputWrong, SystemDown, SystemRefused, Trouble
+from portico.errors import EmailTaken, FieldFault, InputWrong, Refusal, SystemDown, SystemRefused, Trouble
 from portico.i18n import _m
 from portico.identity.audit import record
 from portico.identity.mapping import customer_of
 from portico.identity.sessions import person_changed
 from portico.portal import Portal
 from portico.post import post
-from portico.systems.whmcs.clients import ClientChange, get_clients_details, update_client
-from portico.systems.whmcs.users import update_user
+from portico.systems.whmcs.clients import Client, ClientChange, get_clients_details, update_client
+from portico.systems.whmcs.users import get_users, update_user
 from portico.work import defer, job, periodic, portal
 
 log = structlog.get_logger()
 
 CODE_WRONG = _m("This code is not right. Look at the newest mail from us.")
 CODE_FORM = _m("Enter the 6 digits from our mail.")
-REFUSED = _m("Our billing system did not take this address. Use another one, or contact support.")
 HEAD_START_SECONDS = 6
 """The request that brought the code goes first; the job is for the case that it dies."""
 LONGEST_WAIT_SECONDS = 300
@@ -130,8 +130,10 @@ async def carry_on(portal: Portal, change_id: UUID, *, watched: bool = False) ->
         log.warning("billing.email_change.overtaken", change=str(change_id))
     except Trouble as trouble:
         log.warning("billing.email_change.waits", change=str(change_id), state=change.state, code=trouble.code)
-        if isinstance(trouble, SystemRefused):  # neither taken nor given back: somebody must look
+        if isinstance(trouble, SystemRefused):
             change = await _park(portal, change, trouble.vendor_code)
+    except Refusal as refusal:  # the old address can't be set back: somebody must look
+        change = await _park(portal, change, refusal.code)
     await _let_go(portal, change)
     return change
 
@@ -176,10 +178,7 @@ async def _change_client(portal: Portal, change: EmailChange, watched: bool) -> 
     customer = await _customer(portal, change)
     if change.client_email is None:
         client = await get_clients_details(portal.whmcs, customer.whmcs_client_id)
-        # A login with another address is somebody's who has more than this account: it stays as it is.
-        follows = client.owner_email.lower() == client.email.lower()
-        login_id = client.owner_user_id if follows else None
-        change = await _remember(portal, change, client.email, login_id)
+        change = await _remember(portal, change, client.email, await _login_of(portal, client))
     try:
         await _set_client(portal, customer, change.new_email)
     except EmailTaken:
@@ -212,11 +211,17 @@ async def _undo_login(portal: Portal, change: EmailChange, watched: bool) -> Ema
 
 
 async def _undo_client(portal: Portal, change: EmailChange, watched: bool) -> EmailChange:
-    try:
-        await _set_client(portal, await _customer(portal, change), change.client_email or change.old_email)
-    except EmailTaken:
-        return await _park(portal, change, "old_address_taken")
+    await _set_client(portal, await _customer(portal, change), change.client_email or change.old_email)
     return await _end(portal, change, "refused", watched)
+
+
+async def _login_of(portal: Portal, client: Client) -> WhmcsUserId | None:
+    """The login that has the same address as the client. One with another belongs to more than this: it stays."""
+    owner = client.owner_user_id
+    if owner is None or client.owner_email:
+        return owner if client.owner_email.lower() == client.email.lower() else None
+    # Not every version says the owner's address.
+    return owner if any(user.id == owner for user in await get_users(portal.whmcs, client.email)) else None
 
 
 _Step = Callable[[Portal, EmailChange, bool], Awaitable[EmailChange]]
@@ -314,10 +319,8 @@ async def _write_mail(portal: Portal, tx: AsyncConnection, change: EmailChange, 
     await post(portal, tx, key=key, to=to, template=template, language=change.language, **values)
 
 
-def _refusal_of(change: EmailChange) -> EmailTaken | InputWrong:
-    if change.reason == EmailTaken.code:
-        return EmailTaken("whmcs")
-    return InputWrong(FieldFault("/code", REFUSED))
+def _refusal_of(change: EmailChange) -> Refusal:
+    return EmailTaken("whmcs") if change.reason == EmailTaken.code else ProfileRefused(change.reason or "")
 
 
 def _digits(typed: str) -> str:

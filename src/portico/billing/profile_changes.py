@@ -11,20 +11,10 @@ import structlog
 from sqlalchemy import text
 
 from portico.billing.profile_fields import DETAILS, FIELDS, JAPAN, flat, uniform
+from portico.billing.refusals import NotSaved, OutcomeUnknown, ProfileChanged, ProfileRefused
 from portico.cache import drop_for
 from portico.customer import Customer
-from portico.errors import (
-    FieldFault,
-    InputWrong,
-    NotSaved,
-    OutcomeUnknown,
-    ProfileChanged,
-    ProfileRefused,
-    SystemDown,
-    SystemRefused,
-    SystemSurprised,
-    Trouble,
-)
+from portico.errors import FieldFault, InputWrong, SystemDown, SystemRefused, SystemSurprised, Trouble
 from portico.i18n import _m
 from portico.identity.audit import record
 from portico.identity.fields import display_name
@@ -59,7 +49,7 @@ async def change_profile(
 ) -> Saved:
     """Changes these fields of names, phone and address (names as in profile_fields).
 
-    `seen` is what the person saw before: only what differs from it counts as typed, and where WHMCS holds something
+    `seen` is what the person saw before, of at least the same fields: only what differs from it counts as typed, and where WHMCS holds something
     else by now, that is not overwritten. Raises InputWrong, ProfileChanged, ProfileRefused; NotSaved, OutcomeUnknown.
     """
     meant = {
@@ -88,7 +78,7 @@ async def _now(portal: Portal, customer: Customer) -> Client:
 def _refuse_overwriting(wanted: Mapping[str, str], held: Mapping[str, str], seen: Mapping[str, str] | None) -> None:
     if seen is None:
         return
-    crossed = [name for name, value in wanted.items() if held[name] not in (seen.get(name, ""), value)]
+    crossed = [name for name, value in wanted.items() if held[name] not in (seen[name], value)]
     if crossed:
         raise ProfileChanged(*(FieldFault(f"/{name}", NOW_IS(value=held[name] or "–")) for name in crossed))
 
