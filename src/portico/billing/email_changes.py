@@ -17,13 +17,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from portico.billing.refusals import EmailChangeRunning, NotSaved
 from portico.customer import Customer
 from portico.errors import (
-    EmailChangeRunning,
     EmailTaken,
     FieldFault,
     InputWrong,
-    NotSaved,
     Trouble,
 )
 from portico.i18n import _m

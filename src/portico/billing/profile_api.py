@@ -150,7 +150,7 @@ def _profile(client: Client, as_of: datetime) -> ProfileOut:
 
 
 def _email(request: Request[Any, Any, Any], change: EmailChange | None) -> EmailOut:
-    pending = change and PendingOut(
-        change.new_email, "running" if change.is_running else "code_sent", change.expires_at
-    )
-    return EmailOut(request.user.email, pending)
+    if change is None:
+        return EmailOut(request.user.email, None)
+    state: Literal["code_sent", "running"] = "running" if change.is_running else "code_sent"
+    return EmailOut(request.user.email, PendingOut(change.new_email, state, change.expires_at))

@@ -49,8 +49,9 @@ async def change_profile(
 ) -> Saved:
     """Changes these fields of names, phone and address (names as in profile_fields).
 
-    `seen` is what the person saw before, of at least the same fields: only what differs from it counts as typed, and where WHMCS holds something
-    else by now, that is not overwritten. Raises InputWrong, ProfileChanged, ProfileRefused; NotSaved, OutcomeUnknown.
+    `seen` is what the person saw of them before: only what differs from it counts as typed, and where WHMCS holds
+    something else by now, that is not overwritten. Raises InputWrong, ProfileChanged, ProfileRefused; NotSaved,
+    OutcomeUnknown.
     """
     meant = {
         name: value for name, value in typed.items() if seen is None or value.strip() != seen.get(name, "").strip()
@@ -78,7 +79,7 @@ async def _now(portal: Portal, customer: Customer) -> Client:
 def _refuse_overwriting(wanted: Mapping[str, str], held: Mapping[str, str], seen: Mapping[str, str] | None) -> None:
     if seen is None:
         return
-    crossed = [name for name, value in wanted.items() if held[name] not in (seen[name], value)]
+    crossed = [name for name, value in wanted.items() if held[name] not in (seen.get(name, ""), value)]
     if crossed:
         raise ProfileChanged(*(FieldFault(f"/{name}", NOW_IS(value=held[name] or "–")) for name in crossed))
 
