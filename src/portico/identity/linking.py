@@ -63,7 +63,9 @@ KEPT = timedelta(days=7)
 USER = text("""
     SELECT u.id, u.role, u.password_hash IS NOT NULL AS has_password, m.whmcs_client_id
     FROM users u LEFT JOIN mappings m ON m.user_id = u.id WHERE lower(u.email) = :email
+    FOR NO KEY UPDATE OF u
 """)
+"""Locked: who sets a first password just now must not get another link."""
 UNDER_WAY = text("""
     SELECT 1 FROM sign_ups
     WHERE (sf_account_id = :account_id OR lower(email) = :email) AND state IN ('creating', 'parked')

@@ -33,6 +33,7 @@ SELECT = text("""
     FROM password_links l JOIN users u ON u.id = l.user_id
     WHERE l.token_hash = :token_hash AND l.expires_at > :now
 """)
+HOLD = text("SELECT 1 FROM users WHERE id = :user_id FOR NO KEY UPDATE")
 USE = text("DELETE FROM password_links WHERE token_hash = :token_hash AND expires_at > :now RETURNING user_id")
 WITHDRAW = text("DELETE FROM password_links WHERE user_id = :user_id")
 FORGET = text("DELETE FROM password_links WHERE expires_at <= :now")
@@ -98,6 +99,7 @@ async def set_password(portal: Portal, token: str, new: str, visitor: Visitor, *
     password_hash = await hashed(new)
     now = portal.clock.now()
     async with portal.db.begin() as tx:
+        await tx.execute(HOLD, {"user_id": holder.user_id})  # else two links of one person wait for each other
         if (await tx.execute(USE, {"token_hash": hash_of(token), "now": now})).scalar() is None:
             raise PasswordLinkWrong()
         await tx.execute(SET, {"user_id": holder.user_id, "password_hash": password_hash})
