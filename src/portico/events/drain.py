@@ -110,10 +110,10 @@ async def _react(portal: Portal, event: Event) -> bool:
     try:
         await _reactions[event.source, event.kind](portal, event)
     except PorticoError as error:
-        log.warning("events.reaction.failed", kind=event.kind, event=event.id, error=error.code)
+        log.warning("events.reaction.failed", kind=event.kind, inbox_id=event.id, error=error.code)
         why = error.code
     except Exception as error:
-        log.exception("events.reaction.crashed", kind=event.kind, event=event.id)
+        log.exception("events.reaction.crashed", kind=event.kind, inbox_id=event.id)
         why = type(error).__name__
     else:
         HANDLED.labels(event.source, "handled").inc()

@@ -19,12 +19,12 @@ log = structlog.get_logger()
 
 
 @post("/hooks/whmcs", access="hook", status_code=202, request_max_body_size=MAX_BYTES)
-async def whmcs_hook(request: Request[Any, Any, Any]) -> Response[None]:
+async def whmcs_hook(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Answers 202 after our commit, also for a duplicate and for an event that we do not know."""
     portal: Portal = request.app.state.portal
     event = verify(portal.settings.whmcs, dict(request.headers.items()), await request.body())
     await _store(portal, event)
-    return Response(None, status_code=202)
+    return Response(b"", status_code=202, media_type="text/plain")
 
 
 async def _store(portal: Portal, hook: HookEvent) -> None:
@@ -39,4 +39,4 @@ async def _store(portal: Portal, hook: HookEvent) -> None:
     try:
         await (await drops_of(portal, [event])).make(portal)
     except (SQLAlchemyError, OSError) as error:
-        log.warning("events.hook.not_dropped", event=hook.event, error=type(error).__name__)
+        log.warning("events.hook.not_dropped", kind=hook.event, error=type(error).__name__)
