@@ -69,7 +69,8 @@ TOLD = text("""
     WHERE order_id = :order_id AND claim = :claim
 """)
 TELL_LATER = text("""
-    UPDATE fulfillments SET wake_at = least(wake_at, :at), tries = tries + 1
+    UPDATE fulfillments SET tries = tries + 1,
+        wake_at = CASE WHEN state IN ('parked', 'done') THEN :at ELSE least(wake_at, :at) END
     WHERE order_id = :order_id AND claim = :claim
 """)
 # Pending means "try again" only once Salesforce has been told that the order failed.
