@@ -38,7 +38,7 @@ QUICK = {
     "CREATION_LEASE_SECONDS": "2",
     "CREATION_QUIET_SECONDS": "1",
     "FREEBIT_POLL_SECONDS": "0.3",
-    "FULFILLMENT_RETRY_SECONDS": "0.3",
+    "FULFILLMENT_RETRY_SECONDS": "5",
 }
 """Settings of an impatient portal: a lost answer is soon noticed, a dead process's claim soon free."""
 

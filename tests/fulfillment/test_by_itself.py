@@ -1,0 +1,68 @@
+"""From approval to completion by listener and worker, and nothing called by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from portico import work
+from portico.events.listener import listen
+from portico.fulfillment import triggers
+from portico.portal import Portal
+from tests.fixtures.until import until
+from tests.orders.shop import ESIM, SUPPORT, Shop
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def listener(portal: Portal, shop: Shop) -> AsyncIterator[None]:
+    """Leads and has its position, so that what happens from now on is heard."""
+    # Salesforce speaks as soon as a stream is open, not after its 270 s.
+    await shop.sandbox.press("salesforce", "turn-knob", name="keepalive_seconds", value="0.2")
+    stopping = asyncio.Event()
+    running = asyncio.create_task(listen(portal, stopping), name="listener")
+    await until(lambda: shop.rows("SELECT 1 FROM change_position WHERE heard_at IS NOT NULL"), 10)
+    yield
+    stopping.set()
+    await running
+
+
+@pytest.mark.usefixtures("worker", "listener")
+async def test_from_the_approval_to_the_line(shop: Shop) -> None:
+    order_id = await shop.approved(ESIM)
+    await until(lambda: _is_done(shop, order_id), 25)
+    made = await shop.made()
+    assert (made["AddOrder"], made["AcceptOrder"], made["PA05-41 addAcnt"]) == (1, 1, 1)
+
+
+@pytest.mark.usefixtures("worker", "listener")
+async def test_every_event_twice(shop: Shop) -> None:
+    await shop.sandbox.dial("pubsub", "duplicate_events")
+    orders = [await shop.approved(SUPPORT) for _ in range(3)]
+    await until(lambda: _are_done(shop, orders), 25)
+    made = await shop.made()
+    assert (made["AddOrder"], made["AcceptOrder"]) == (3, 3)
+
+
+@pytest.mark.usefixtures("listener")
+async def test_every_event_lost(shop: Shop) -> None:
+    """The reconciliation poll finds what no event told of."""
+    await shop.sandbox.dial("pubsub", "drop_events")
+    orders = [await shop.approved(SUPPORT) for _ in range(2)]
+    assert await shop.rows("SELECT * FROM inbox") == []
+    await triggers.poll(shop.portal)
+    for order_id in orders:
+        await shop.run_until(order_id, "done")
+    assert "poll_approved_orders" in work.jobs.tasks
+
+
+async def _are_done(shop: Shop, order_ids: list[str]) -> bool:
+    return all([await _is_done(shop, order_id) for order_id in order_ids])
+
+
+async def _is_done(shop: Shop, order_id: str) -> bool:
+    if (await shop.journal(order_id)).state == "waiting_freebit":
+        await shop.finish_activations(order_id)
+    return await shop.told(order_id) == ("Completed", None)
