@@ -63,8 +63,8 @@ async def fills_the_cart(live: httpx2.AsyncClient) -> int:
 async def orders(live: httpx2.AsyncClient) -> dict[str, Any]:
     """The same key twice: one order, the same answer."""
     cart = await read(live, "/cart")
-    sent = {"json": {"digest": cart["digest"]}, "headers": {"idempotency-key": '"first-order"'}}
-    answers = [await live.post("/api/v1/orders", **sent) for _ in range(2)]
+    body, key = {"digest": cart["digest"]}, {"idempotency-key": '"first-order"'}
+    answers = [await live.post("/api/v1/orders", json=body, headers=key) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 201], answers[-1].text
     order: dict[str, Any] = answers[0].json()
     assert answers[1].json()["id"] == order["id"]
