@@ -59,7 +59,7 @@ async def change_profile(
     before = await _now(portal, customer)
     held = flat(before)
     wanted = uniform(meant, meant.get("country") or held["country"] or JAPAN)
-    _refuse_overwriting(wanted, held, seen)
+    await _refuse_overwriting(portal, customer, wanted, held, seen)
     change = {name: value for name, value in wanted.items() if value != held[name]}
     others = seen is not None and any(held[name] != value for name, value in seen.items() if name not in wanted)
     if change:
@@ -76,11 +76,18 @@ async def _now(portal: Portal, customer: Customer) -> Client:
         raise NotSaved(str(trouble)) from trouble
 
 
-def _refuse_overwriting(wanted: Mapping[str, str], held: Mapping[str, str], seen: Mapping[str, str] | None) -> None:
+async def _refuse_overwriting(
+    portal: Portal,
+    customer: Customer,
+    wanted: Mapping[str, str],
+    held: Mapping[str, str],
+    seen: Mapping[str, str] | None,
+) -> None:
     if seen is None:
         return
     crossed = [name for name, value in wanted.items() if held[name] not in (seen.get(name, ""), value)]
     if crossed:
+        await drop_for(portal, customer, "own:profile")  # the form came from a copy that missed it
         raise ProfileChanged(*(FieldFault(f"/{name}", NOW_IS(value=held[name] or "–")) for name in crossed))
 
 
