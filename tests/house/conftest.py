@@ -32,6 +32,7 @@ class Door:
 @pytest_asyncio.fixture(loop_scope="session")
 async def door(app: Any, settings: Settings, sandbox: SandboxControl) -> AsyncIterator[Door]:
     portal: Portal = app.state.portal
+    app.state.live.stopping.set()  # streams end at once: they are opened here, not listened to
     await add_people(portal, demo_environment.STAFF)
     staff = demo_environment.STAFF[0]
     async with contextlib.AsyncExitStack() as stack:

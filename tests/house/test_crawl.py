@@ -26,6 +26,7 @@ FROM_ELSEWHERE: tuple[dict[str, str], ...] = (
     {"origin": "null"},
     {},
 )
+FILES = ("/static/", "/favicon.ico")
 FAILURES = {
     ("GET", "/nowhere"): 404,
     ("GET", "/api/v1/nowhere"): 404,
@@ -123,5 +124,5 @@ def own_path(link: str) -> str | None:
 
 def is_kept_right(path: str, answer: httpx2.Response) -> bool:
     """Only files may be kept by anybody."""
-    kept = "public" if path.startswith("/static/") and answer.status_code == 200 else "no-store"
+    kept = "public" if path.startswith(FILES) and answer.status_code == 200 else "no-store"
     return kept in answer.headers["cache-control"]
