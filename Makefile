@@ -11,7 +11,7 @@ TRANSLATIONS = for po in $(PO); do [ $${po%.po}.mo -nt $$po ] || \
 	$(PY) -m babel.messages.frontend -q compile -i $$po -o $${po%.po}.mo || exit 1; done
 
 .NOTPARALLEL:
-.PHONY: help demo test check fix messages locks
+.PHONY: help demo test proof check fix messages locks
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -26,6 +26,10 @@ test: .venv/.dev ## all tests; browser journeys too where a Chromium is found
 	$(PY) -m pytest --ignore=tests/journeys || failed=1; \
 	if [ -d tests/journeys ]; then $(PY) -m pytest tests/journeys || failed=1; fi; \
 	exit $$failed
+
+proof: .venv/.dev ## the long proofs: whole kill grids, frozen workers
+	@$(TRANSLATIONS)
+	@$(PY) -m pytest -m proof --ignore=tests/journeys
 
 check: .venv/.dev ## style, types, who may import whom, generated files
 	@$(TRANSLATIONS)
