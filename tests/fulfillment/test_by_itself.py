@@ -38,6 +38,15 @@ async def test_from_the_approval_to_the_line(shop: Shop) -> None:
 
 
 @pytest.mark.usefixtures("worker", "listener")
+async def test_a_phone_number_is_put_on_the_item(shop: Shop) -> None:
+    """A change of the order item alone wakes its order, at once and not at the next look."""
+    order_id = await shop.approved(ESIM, numbered=False)
+    await until(lambda: _is_told(shop, order_id, "LINE_NUMBER_MISSING"), 25)
+    await shop.give_number(order_id)
+    await until(lambda: _is_done(shop, order_id), 25)
+
+
+@pytest.mark.usefixtures("worker", "listener")
 async def test_every_event_twice(shop: Shop) -> None:
     await shop.sandbox.dial("pubsub", "duplicate_events")
     orders = [await shop.approved(SUPPORT) for _ in range(3)]
@@ -66,3 +75,7 @@ async def _is_done(shop: Shop, order_id: str) -> bool:
     if (await shop.journal(order_id)).state == "waiting_freebit":
         await shop.finish_activations(order_id)
     return await shop.told(order_id) == ("Completed", None)
+
+
+async def _is_told(shop: Shop, order_id: str, code: str) -> bool:
+    return (await shop.told(order_id))[1] == code

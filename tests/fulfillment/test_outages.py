@@ -176,10 +176,16 @@ async def test_a_row_without_a_job_gets_one(shop: Shop) -> None:
 
 async def test_an_event_without_names_has_all_looked_at(shop: Shop) -> None:
     """A gap, an overflow, an event that could not be decoded."""
+    waiting = await shop.approved(ESIM, numbered=False)
+    await shop.heard(waiting)
+    await shop.run_until(waiting, "waiting_staff")
+    await shop.give_number(waiting)
     order_id = await shop.approved(SUPPORT)
     event = Event(1, "salesforce", "e1", "Order", {"order_ids": []}, shop.portal.clock.now(), 0, 0)
     await triggers.order_changed(shop.portal, event)
     await shop.run_until(order_id, "done")
+    await run_order(shop.portal, waiting)
+    assert (await shop.journal(waiting)).state == "waiting_freebit"
 
 
 async def test_our_own_writes_are_no_news(shop: Shop) -> None:

@@ -34,6 +34,8 @@ async def order_changed(portal: Portal, event: Event) -> None:
     order_ids = event.body.get("order_ids", [])
     await _consider_each(portal, order_ids)
     if not order_ids:  # a gap, an overflow, an event that could not be read: look at all of them
+        async with portal.db.begin() as tx:
+            await timeline.wake_all(tx, ["waiting_staff"], portal.clock.now())
         await poll(portal)
 
 

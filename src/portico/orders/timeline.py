@@ -83,6 +83,7 @@ WAKE = text("""
     UPDATE fulfillments SET wake_at = :now WHERE sf_account_id = :account_id AND state = ANY(:states) RETURNING order_id
 """)
 WAKE_ONE = text("UPDATE fulfillments SET wake_at = :now WHERE order_id = :order_id AND state = ANY(:states)")
+WAKE_ALL = text("UPDATE fulfillments SET wake_at = :now WHERE state = ANY(:states)")
 IDLE = text(f"""
     SELECT order_id FROM fulfillments
     WHERE {DUE} AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE lock = 'order:' || order_id
@@ -233,6 +234,11 @@ async def wake(tx: AsyncConnection, account_id: str, states: list[RunState], now
 async def wake_one(tx: AsyncConnection, order_id: str, states: list[RunState], now: datetime) -> bool:
     """Makes one waiting row due at once; False where it does not wait."""
     return (await tx.execute(WAKE_ONE, {"order_id": order_id, "states": states, "now": now})).rowcount == 1
+
+
+async def wake_all(tx: AsyncConnection, states: list[RunState], now: datetime) -> None:
+    """Makes every waiting row due at once: the sweep finds them."""
+    await tx.execute(WAKE_ALL, {"states": states, "now": now})
 
 
 async def unpark(tx: AsyncConnection, order_id: str, now: datetime) -> bool:
