@@ -82,6 +82,7 @@ if (!class_exists('PorticoHooks', false)) {
                 'AcceptOrder' => $order,
                 'PendingOrder' => $order,
                 'CancelOrder' => $order,
+                'CancelAndRefundOrder' => $order,
                 'FraudOrder' => $order,
                 'DeleteOrder' => $order,
                 'OrderPaid' => array('order' => array('orderId', 'orderid'), 'invoice' => array('invoiceId', 'invoiceid')),
