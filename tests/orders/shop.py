@@ -149,6 +149,10 @@ class Shop:
             await resume(self.portal, row["id"], row["user_id"])
         return await self.rows("SELECT * FROM placements")
 
+    async def no_dial_is_left(self) -> bool:
+        """Every dial that was turned for a number of times has been met so often."""
+        return (await self.sandbox._client.get("/control/dials")).json() == []
+
     def move_to(self, moment: Any) -> None:
         """The portal lives at that moment, unless it is past."""
         clock = self.portal.clock

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from tests.fixtures.browser import Browser
+from tests.fixtures.until import until
 from tests.orders.shop import ALICE, ESIM, SUPPORT, VPN, Shop
 
 ORDERS = "/api/v1/orders"
@@ -101,6 +102,18 @@ async def test_a_second_click_and_a_reload_of_the_page(shop: Shop, client: Brows
     assert len(addresses) == 1 and {click.status_code for click in clicks} == {303}, addresses
     reloaded = await client.post("/checkout", **form.values)
     assert reloaded.headers["location"] in addresses
+    await _one_order(shop)
+
+
+async def test_the_same_call_twice_and_the_second_is_the_quicker(shop: Shop, alice: httpx2.AsyncClient) -> None:
+    """The first, with its card checked, finds the cart ordered and empty: by the same key, so that is its order."""
+    await shop.fill(SUPPORT)
+    await shop.sandbox.dial("whmcs", "slow", call="GetPayMethods", times=1, seconds=0.6)
+    slow = asyncio.create_task(alice.post(ORDERS, json={}, headers={"idempotency-key": "one"}))
+    await until(shop.no_dial_is_left)
+    quick = await alice.post(ORDERS, json={}, headers={"idempotency-key": "one"})
+    assert (quick.status_code, (await slow).status_code) == (201, 201)
+    assert (await slow).json()["id"] == quick.json()["id"]
     await _one_order(shop)
 
 
