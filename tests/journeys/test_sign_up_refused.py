@@ -84,7 +84,8 @@ def refusal(walk: Walk, person: Newcomer, status: int) -> str:
     walk.go("/sign-up")
     typed = person.typed()
     walk.type_in(typed)
-    walk.send("/sign-up", status=status)
+    answer = walk.send("/sign-up", status=status)
+    assert ("retry-after" in answer.headers) == (status == 503)
     walk.is_at("/sign-up")
     walk.sees_summary()
     for name, value in typed.items():
