@@ -98,6 +98,40 @@ async def test_a_request_killed_while_it_places_an_order(shop: Shop, crashing: C
     assert cart["items"] == []
 
 
+@pytest.mark.proof
+async def test_a_request_killed_while_it_signs_somebody_up(shop: Shop, crashing: Crashing) -> None:
+    """At every moment: one client at WHMCS, one user, the account active."""
+    (whole,) = await crashing.do(await _newcomer(shop))
+    assert whole.get("came_to") == "done" and "after AddClient" in whole["points"], whole
+    jobs = [await _newcomer(shop, dies_at=at) for at in range(1, len(whole["points"]) + 1)]
+    for at, answer in enumerate(await crashing.do(*jobs), 1):
+        assert (answer.get("came_to"), len(answer["deaths"])) == ("done", 1), (at, answer)
+    assert len(await shop.sandbox.ledger("whmcs", "AddClient")) == len(jobs) + 1
+    mappings = await shop.rows("SELECT whmcs_client_id FROM mappings WHERE user_id <> :id", id=shop.customer.user_id)
+    made = {line["reference"] for line in await shop.sandbox.ledger("whmcs", "AddClient")}
+    assert {str(row["whmcs_client_id"]) for row in mappings} == made
+    welcomes = await shop.rows("SELECT key FROM mails WHERE key LIKE 'welcome:%'")
+    assert len(welcomes) == len(jobs) + 1
+
+
+async def _newcomer(shop: Shop, **more: Any) -> Job:
+    account = await shop.sandbox.press("salesforce", "add-account")
+    number = account["customer_number"]
+    person = {
+        "email": f"{number.lower()}@mail.example",
+        "password": "correct horse battery",
+        "customer_number": number,
+        "first_name": "Kim",
+        "last_name": "Noguchi",
+        "phone": "09012345678",
+        "postal_code": account["postal_code"],
+        "state": "Tokyo",
+        "city": "Shibuya-ku",
+        "street": "Jingumae 1-1-1",
+    }
+    return {"kind": "join", "id": number, "application": person, **more}
+
+
 async def _points_of_an_order(shop: Shop, crashing: Crashing) -> list[str]:
     """The moments of an order that nobody disturbs."""
     (whole,) = await crashing.do(await _order_to_fulfill(shop))

@@ -66,6 +66,7 @@ async def test_the_timeline_says_who_did_what_and_when(shop: Shop) -> None:
     assert list(journal.steps) == [*STEPS, *per_line, "billing_details", "recorded"]
     assert {step.state for step in journal.steps.values()} == {"done"}
     assert {step.reason_code for step in journal.steps.values()} == {None}
+    assert {name: step.attempt for name, step in journal.steps.items() if step.attempt > 1} == {}, "done is done"
     times = [step.updated_at for step in journal.steps.values()]
     assert times == sorted(times) and times[-1] - times[0] < timedelta(minutes=1)
     assert journal.steps["billing_order"].remote_id and journal.steps["billing_order"].digest

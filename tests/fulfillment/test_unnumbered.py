@@ -33,7 +33,9 @@ async def test_a_lost_answer_is_adopted_by_its_eid(shop: Shop, mode: str) -> Non
     assert len(await shop.sandbox.ledger("freebit", "PA05-41 addAcnt")) == 1
 
 
-async def test_an_earlier_line_of_the_same_phone_is_not_taken_for_ours(shop: Shop) -> None:
+@pytest.mark.parametrize("fault", ["", "down"])
+async def test_an_earlier_line_of_the_same_phone_is_not_taken_for_ours(shop: Shop, fault: str) -> None:
+    """Neither for the one that was just asked for, nor for one of unknown outcome."""
     first = await shop.approved(ESIM, numbered=False)
     await shop.heard(first)
     await shop.run_until(first, "done")
@@ -43,6 +45,8 @@ async def test_an_earlier_line_of_the_same_phone_is_not_taken_for_ours(shop: Sho
     item = (await shop.order(second)).items[0]
     await shop.correct("OrderItem", item.id, "EID__c", plan.eid or "")
     await shop.sandbox.press("salesforce", "approve-order", order=second)
+    if fault:
+        await shop.sandbox.dial("freebit", fault, call="PA05-41", times=1)
     await shop.heard(second)
     await shop.run_until(second, "done")
     assert (await shop.order(second)).items[0].line_number not in (None, plan.line_number)
