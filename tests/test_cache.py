@@ -13,6 +13,7 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from sqlalchemy import text
 
 from portico.cache import cached, drop_for
 from portico.cache import reads as cache_reads
@@ -20,6 +21,7 @@ from portico.cache.cached import _place
 from portico.cache.reads import Place
 from portico.errors import NotFound, SystemDown
 from portico.freshness import INVOICE, INVOICES, ORDERS, RULES, Rule
+from portico.inbox import NewEvent, receive
 from tests.caching import (
     Process,
     Thing,
@@ -226,6 +228,29 @@ async def test_without_the_stream_event_kept_copies_live_a_minute(one: Process) 
     one.clock.move_to(600)
     await kept_thing(one, ann)
     assert one.origin.reads == 3, "it has caught up"
+
+
+async def test_events_that_nobody_takes_up_are_as_bad_as_silence(one: Process) -> None:
+    """One that was tried has made its drops, whatever its reaction says."""
+    ann, query = somebody(), text("UPDATE inbox SET tries = :tries")
+    await kept_thing(one, ann)
+    async with one.db.begin() as tx:
+        await receive(tx, one.clock.now(), [NewEvent("salesforce", "e1", "Order", {})])
+    one.clock.move_to(335)
+    for tries, reads in ((0, 2), (1, 2)):
+        async with one.db.begin() as tx:
+            await tx.execute(query, {"tries": tries})
+        await one.heard()
+        await kept_thing(one, ann)
+        assert one.origin.reads == reads
+        one.clock.move_to(400)
+    async with one.db.begin() as tx:
+        await tx.execute(query, {"tries": 0})
+    await one.heard()
+    await kept_thing(one, ann)
+    assert one.origin.reads == 3
+    async with one.db.begin() as tx:
+        await tx.execute(text("TRUNCATE inbox"))
 
 
 async def test_not_found_is_not_kept_but_for_the_sign_up(one: Process) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from portico.db import LASTING, Database, Notices, migrate, notify
+from portico.db import LASTING, Database, Notices, end_tasks, migrate, notify
 from portico.systems.http import Door, Limits, in_transaction
 from tests.fixtures.servers import Servers
 from tests.fixtures.until import until
@@ -202,6 +202,24 @@ async def test_notices_without_a_database_go_on_trying() -> None:
     await notices.start()
     assert not notices.healthy
     await notices.aclose()
+
+
+async def test_a_task_that_swallows_a_cancellation_ends_all_the_same() -> None:
+    """As asyncio.wait_for can in Python 3.11: the listener once hung for good in its own end."""
+    swallowed = asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed.set()
+        await asyncio.Event().wait()
+
+    task, done = asyncio.create_task(stubborn()), asyncio.create_task(asyncio.sleep(0))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await end_tasks([task, done])
+    assert swallowed.is_set() and task.cancelled()
 
 
 async def test_lasting_connections_are_watched_from_both_ends(notices: Notices, url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +104,7 @@ class Notices:
 
     async def aclose(self) -> None:
         if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_tasks([self._task])
 
     async def _run(self, first: asyncio.Event) -> None:
         while True:
@@ -135,6 +133,19 @@ class Notices:
             async for notice in connection.notifies():
                 for heard in self._heard.get(notice.channel, []):
                     heard(notice.payload)
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancels tasks and waits for their end.
+
+    Told again each second: asyncio.wait_for, which redis-py sends with, can in Python 3.11 swallow a cancellation
+    that comes together with the answer (seen in the listener); such a task would go on for ever.
+    """
+    waiting = {task for task in tasks if not task.done()}
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=1)
 
 
 def migrate(url: str) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.fixtures.sandbox import SandboxControl
 from tests.fixtures.until import until
 
 SKU = "VPN-HOME"
+HOUR = timedelta(hours=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,6 +243,16 @@ async def test_what_can_not_be_decoded_is_parked_and_passed(office: Office) -> N
     [row] = await office.events("unreadable")
     assert row["body"]["problem"] == "unknown schema" and row["body"]["raw"] == "/wBqdW5r"
     assert (await office.position())["replay_id"] == b"0000000009"
+
+
+def test_with_a_backlog_we_know_what_happened_until_its_last_event() -> None:
+    message = wire.ConsumerEvent(event=wire.ProducerEvent(id="e", schema_id="s", payload=b""), replay_id=b"1")
+    event = event_of(message, None, Ourselves("portico", "005"))
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    for commit_at, heard_at in ((now - HOUR, now - HOUR), (now + HOUR, now), (None, now)):
+        batch = Batch((dataclasses.replace(event, commit_at=commit_at),), b"1")
+        assert listener._heard_at(batch, now) == heard_at
+    assert listener._heard_at(Batch((), b"1"), now) == now
 
 
 async def test_an_old_leader_writes_nothing(office: Office) -> None:

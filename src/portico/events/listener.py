@@ -21,7 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portico import inbox
-from portico.db import LASTING
+from portico.db import LASTING, end_tasks
 from portico.errors import PorticoError
 from portico.events.drain import defer_drain
 from portico.events.drops import UNREADABLE, drops_of
@@ -200,6 +200,4 @@ async def _until(stopping: asyncio.Event, *coroutines: Any) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
