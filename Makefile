@@ -23,7 +23,7 @@ demo: .venv/.demo ## everything in one foreground process; PORT_BASE=8000 moves 
 test: .venv/.dev ## all tests; browser journeys too where a Chromium is found
 	@$(TRANSLATIONS)
 	@failed=0; \
-	$(PY) -m pytest --ignore=tests/journeys || failed=1; \
+	$(PY) -m pytest --ignore=tests/journeys --numprocesses 2 --dist loadfile || failed=1; \
 	if [ -d tests/journeys ]; then $(PY) -m pytest tests/journeys || failed=1; fi; \
 	exit $$failed
 
