@@ -70,8 +70,11 @@ def person(chromium: Browser, stack: Stack, outside: Outside) -> Iterator[Person
     """
     walks: list[Walk] = []
 
+    # Without transitions: one that is under way while a walk changes the window's size is aborted, with an error.
+    usual = {"base_url": stack.url, "locale": "en-US", "viewport": WIDE, "reduced_motion": "reduce"}
+
     def somebody(**more: Any) -> Walk:
-        context = chromium.new_context(**{"base_url": stack.url, "locale": "en-US", "viewport": WIDE, **more})
+        context = chromium.new_context(**{**usual, **more})
         context.set_default_timeout(SECONDS * 1000)
         walks.append(Walk(context.new_page(), stack.url, outside))
         return walks[-1]
