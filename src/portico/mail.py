@@ -22,10 +22,10 @@ from portico.i18n import translations
 from portico.settings import MailSettings, PortalSettings
 
 INSERT = text("""
-    INSERT INTO mails (key, recipient, subject, body, created_at)
-    VALUES (:key, :recipient, :subject, :body, :now) ON CONFLICT (key) DO NOTHING
+    INSERT INTO mails (key, recipient, language, subject, body, created_at)
+    VALUES (:key, :recipient, :language, :subject, :body, :now) ON CONFLICT (key) DO NOTHING
 """)
-UNSENT = text("SELECT recipient, subject, body FROM mails WHERE key = :key AND sent_at IS NULL")
+UNSENT = text("SELECT recipient, language, subject, body FROM mails WHERE key = :key AND sent_at IS NULL")
 UNSENT_KEYS = text("""
     SELECT key FROM mails WHERE sent_at IS NULL AND created_at > :after AND created_at <= :before
     ORDER BY created_at DESC LIMIT 100
@@ -48,7 +48,8 @@ class Mail:
         Call `post.post`, which also defers the sending.
         """
         subject, body = self.words(template, language, **values)
-        await tx.execute(INSERT, {"key": key, "recipient": to, "subject": subject, "body": body, "now": now})
+        row = {"key": key, "recipient": to, "language": language, "subject": subject, "body": body, "now": now}
+        await tx.execute(INSERT, row)
 
     def words(self, template: str, language: str, **values: Any) -> tuple[str, str]:
         """Subject and body, stored nowhere: for a mail with a secret in it, which its own job sends."""
@@ -56,7 +57,7 @@ class Mail:
         subject, _, body = whole.strip().partition("\n")
         return subject.strip(), body.strip()
 
-    async def send(self, key: str, to: str, subject: str, body: str) -> None:
+    async def send(self, key: str, to: str, subject: str, body: str, *, language: str) -> None:
         """Hands one mail to the mail server. Raises SystemDown("mail")."""
         message = EmailMessage()
         message["From"] = Address(self.portal.name, addr_spec=self.settings.sender)
@@ -65,9 +66,11 @@ class Mail:
         message["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:32]}@{self.settings.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(body + "\n")
-        html = _environment("en").get_template("mail.html")
+        html = _environment(language).get_template("mail.html")
         blocks = [block.strip() for block in body.split("\n\n") if block.strip()]
-        message.add_alternative(html.render(blocks=blocks, portal=self.portal, subject=subject), subtype="html")
+        message.add_alternative(
+            html.render(blocks=blocks, portal=self.portal, subject=subject, language=language), subtype="html"
+        )
         try:
             await asyncio.to_thread(self._deliver, message)
         except (smtplib.SMTPException, OSError) as error:

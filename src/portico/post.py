@@ -52,6 +52,6 @@ async def _send(portal: Portal, key: str) -> None:
         letter = await mail.unsent(tx, key)
     if letter is None:
         return
-    await portal.mail.send(key, letter["recipient"], letter["subject"], letter["body"])
+    await portal.mail.send(key, letter["recipient"], letter["subject"], letter["body"], language=letter["language"])
     async with portal.db.begin() as tx:
         await mail.sent(tx, key, portal.clock.now())

@@ -32,6 +32,7 @@ class Person:
     display_name: str
     email: str = "hanako@example.com"
     is_staff: bool = False
+    unread: int = 0
     customer: Customer | None = CUSTOMER
 
 

@@ -109,4 +109,4 @@ async def _send_to(portal: Portal, mail_id: UUID, user_id: UUID, email: str, nam
     minutes = portal.settings.identity.password_link_minutes
     words = {"name": name, "link": url, "minutes": minutes}
     subject, body = portal.mail.words("identity/password_forgotten.txt", language, **words)
-    await portal.mail.send(f"password_mail:{mail_id}", email, subject, body)
+    await portal.mail.send(f"password_mail:{mail_id}", email, subject, body, language=language)

@@ -42,7 +42,8 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 SELECT = text("""
     SELECT s.id, s.user_id, s.seen_at, s.expires_at, u.email, u.display_name, u.role, u.language,
-        m.whmcs_client_id, m.sf_account_id
+        m.whmcs_client_id, m.sf_account_id,
+        (SELECT count(*) FROM notices n WHERE n.user_id = s.user_id AND n.read_at IS NULL) AS unread
     FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN mappings m ON m.user_id = s.user_id
     WHERE s.token_hash = :token_hash
 """)
@@ -70,6 +71,8 @@ class Person:
     language: str
     customer: Customer | None
     """None for staff."""
+    unread: int = 0
+    """Notices not read yet; up to COPY_SECONDS old where nothing was heard of a change."""
 
     @property
     def is_staff(self) -> bool:
@@ -275,4 +278,4 @@ def _person(row: Any) -> Person | None:
     customer = None
     if row.role == "customer":
         customer = Customer(user_id, WhmcsClientId(row.whmcs_client_id), SfAccountId(row.sf_account_id))
-    return Person(user_id, row.id, row.email, row.display_name, row.role, row.language, customer)
+    return Person(user_id, row.id, row.email, row.display_name, row.role, row.language, customer, row.unread)

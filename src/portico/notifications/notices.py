@@ -12,12 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico.customer import Customer
-from portico.db import notify
 from portico.i18n import Message
+from portico.identity.sessions import person_changed
 from portico.portal import Portal
 
-CHANNEL = "portico_notices"
-"""NOTIFY channel; the payload is the user id."""
 SHOWN = 50
 
 INSERT = text("""
@@ -51,7 +49,7 @@ async def tell(
     values |= {"sentence": message.text, "values": json.dumps(message.values), "address": address}
     written = (await tx.execute(INSERT, values)).rowcount == 1
     if written:
-        await notify(tx, CHANNEL, str(user_id))
+        await person_changed(tx, user_id)  # the number in the header
     return written
 
 
@@ -79,4 +77,4 @@ async def unread_of(portal: Portal, customer: Customer) -> int:
 async def mark_read(portal: Portal, customer: Customer) -> None:
     async with portal.db.begin() as tx:
         await tx.execute(READ, {"user_id": customer.user_id, "now": portal.clock.now()})
-        await notify(tx, CHANNEL, str(customer.user_id))
+        await person_changed(tx, customer.user_id)

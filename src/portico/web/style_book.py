@@ -28,6 +28,7 @@ class _Person:
     email: str = "hanako@example.com"
     is_staff: bool = True
     customer: None = None
+    unread: int = 2
 
 
 @dataclass(frozen=True)

@@ -231,6 +231,7 @@ CREATE TABLE journal (
 CREATE TABLE mails (
     key text PRIMARY KEY,                     -- what it is about: the same mail is never written twice
     recipient text NOT NULL,
+    language text NOT NULL,
     subject text NOT NULL,
     body text NOT NULL,
     created_at timestamptz NOT NULL,
