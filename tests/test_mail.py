@@ -132,7 +132,9 @@ async def test_a_mail_speaks_its_persons_language(office: tuple[Portal, Server])
     portal, server = office
     await write(portal, language="ja")
     await _send(portal, KEY)
-    plain = cast(EmailMessage, server.mails[0]).get_body(("plain",))
+    mail = cast(EmailMessage, server.mails[0])
+    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert html is not None and '<html lang="ja">' in html.get_content()
     assert plain is not None and any("\u3040" <= letter <= "\u30ff" for letter in plain.get_content())
 
 
