@@ -61,6 +61,7 @@ async def test_killed_while_billing_makes_the_order(shop: Shop, start: Start) ->
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(300)
 async def test_frozen_past_its_lease_and_thawed(shop: Shop, start: Start) -> None:
     """Its successor adopts what it sent; when it wakes up it finds its claims lost, and writes nothing."""
     frozen = start("worker")
