@@ -67,7 +67,7 @@ class StandIn:
             "pubsub_tls": tls,
             "ca_path": self.keys.authority if tls else None,
             "read_seconds": 2.0,
-            "write_seconds": 0.5,
+            "write_seconds": 1.0,
         }
         return SalesforceSettings(**{**values, **changes})
 
