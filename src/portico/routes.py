@@ -20,6 +20,7 @@ from portico.notifications import api as notifications_api
 from portico.notifications import pages as notifications
 from portico.orders import api as orders_api
 from portico.orders import pages as orders
+from portico.staff import pages as staff
 from portico.subscriptions import api as subscriptions_api
 from portico.subscriptions import pages as subscriptions
 from portico.support import api as support_api
@@ -55,6 +56,7 @@ PAGES: list[ControllerRouterHandler] = [
     email_pages.code_page,
     email_pages.prove,
     subscriptions.services_page,
+    staff.staff_page,
     subscriptions.service_page,
     support.cases_page,
     support.new_case_page,
