@@ -223,6 +223,7 @@ async def test_approval_withdrawn(shop: Shop) -> None:
     await shop.correct("Order", order_id, "Status", "Cancelled")
     await shop.run_until(order_id, "waiting_staff")
     assert await shop.told(order_id) == ("On Hold", "ORDER_WITHDRAWN")
+    assert (await _progress(shop, order_id)).status.code == "cancelled"
     await shop.sandbox.press("salesforce", "approve-order", order=order_id)
     await shop.heard(order_id)
     await shop.run_until(order_id, "done")
@@ -234,6 +235,7 @@ async def test_withdrawn_before_anything_is_made(shop: Shop) -> None:
     await shop.correct("Order", order_id, "Status", "Pending Review")
     await shop.run_until(order_id, "waiting_staff")
     assert (await shop.made())["AddOrder"] == 0
+    assert (await _progress(shop, order_id)).status.code == "waiting_for_approval"
 
 
 async def test_pending_means_again_only_after_failed_was_told(shop: Shop) -> None:

@@ -94,6 +94,8 @@ PER_ESIM: tuple[tuple[str, Message, str, Message | None], ...] = (
 AFTER: tuple[tuple[str, Message, str, Message | None], ...] = (
     ("recorded", _m("Ready to use"), "portico", _m("usually seconds")),
 )
+WITHDRAWN = "ORDER_WITHDRAWN"
+"""Reason code of fulfillment/outcomes.py: what Salesforce says of the order counts again."""
 WITH_STAFF = _m("Our staff are checking your order and will get in touch if they need something from you.")
 
 
@@ -108,8 +110,8 @@ def progress_of(known: OrderWithJournal, smdp_address: str) -> Progress:
 
 
 def status_of(order: Order, journal: Journal) -> Status:
-    """The journal knows more than Salesforce once fulfillment has begun."""
-    if journal.state is not None:
+    """The journal knows more than Salesforce once fulfillment has begun, until its approval is taken back."""
+    if journal.state is not None and journal.reason_code != WITHDRAWN:
         return STATUSES[journal.state]
     if order.status_code == "Activated":
         return STATUSES["done"] if order.fulfillment_status == "Completed" else APPROVED
