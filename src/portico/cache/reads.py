@@ -25,6 +25,7 @@ from portico.cache.copies import Copies, CopiesAway, Lease
 from portico.cache.stream_health import StreamHealth
 from portico.clock import Clock
 from portico.db import Database, Notices, notify
+from portico.errors import Busy
 from portico.freshness import Rule
 from portico.systems.http import in_transaction
 
@@ -241,7 +242,7 @@ class Cache:
             return timedelta(seconds=rule.seconds)
         try:
             return SAFETY_NET if await self._stream.is_healthy() else WITHOUT_EVENTS
-        except (SQLAlchemyError, OSError):
+        except (SQLAlchemyError, Busy, OSError):
             return WITHOUT_EVENTS
 
     async def _trusted_key(self, place: Place) -> str | None:
@@ -250,7 +251,7 @@ class Cache:
             return None
         try:
             return _key(await self._known_epoch(), place.kind, place.scope, place.scope_id)
-        except (SQLAlchemyError, OSError):
+        except (SQLAlchemyError, Busy, OSError):
             return None
 
     async def _known_epoch(self) -> int:

@@ -9,6 +9,7 @@ from litestar import Request, Response, post
 from sqlalchemy.exc import SQLAlchemyError
 
 from portico import inbox
+from portico.errors import Busy
 from portico.events.drain import defer_drain
 from portico.events.drops import drops_of
 from portico.inbox import NewEvent
@@ -38,5 +39,5 @@ async def _store(portal: Portal, hook: HookEvent) -> None:
     event = inbox.Event(0, "whmcs", hook.id, hook.event, body, now, 0, 0)
     try:
         await (await drops_of(portal, [event])).make(portal)
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, Busy, OSError) as error:
         log.warning("events.hook.not_dropped", kind=hook.event, error=type(error).__name__)

@@ -68,7 +68,7 @@ async def listen(portal: Portal, stopping: asyncio.Event) -> None:
             async with _leadership(portal.settings.database.direct, stopping) as lock:
                 if lock is not None:
                     await _until(stopping, _lead(portal), _keep(lock))
-        except (psycopg.Error, SQLAlchemyError, OSError, Deposed) as error:
+        except (psycopg.Error, SQLAlchemyError, PorticoError, OSError, Deposed) as error:
             log.warning("listener.leadership.lost", error=type(error).__name__)
         finally:
             LEADING.set(0)
