@@ -11,8 +11,10 @@ from typing import Any
 import psycopg
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from portico.errors import Busy
 from portico.systems.http import in_transaction
 
 log = structlog.get_logger()
@@ -53,15 +55,25 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A short transaction: committed at the end, rolled back on any error. No remote call happens inside."""
+        """A short transaction: committed at the end, rolled back on any error. No remote call happens inside.
+
+        Raises Busy where no connection was free in time: nothing was done.
+        """
         if in_transaction.get():
             raise RuntimeError("a transaction inside a transaction: hand the open one on")
-        async with self._engine.begin() as tx:
-            token = in_transaction.set(True)
-            try:
-                yield tx
-            finally:
-                in_transaction.reset(token)
+        try:
+            tx = await self._engine.connect()
+        except PoolTimeout:
+            raise Busy("no database connection was free") from None
+        try:
+            async with tx.begin():
+                token = in_transaction.set(True)
+                try:
+                    yield tx
+                finally:
+                    in_transaction.reset(token)
+        finally:
+            await tx.close()
 
     async def aclose(self) -> None:
         await self._engine.dispose()

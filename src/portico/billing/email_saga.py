@@ -27,6 +27,7 @@ from portico.errors import EmailTaken, FieldFault, InputWrong, Refusal, SystemDo
 from portico.i18n import _m
 from portico.identity.audit import record
 from portico.identity.mapping import customer_of
+from portico.identity.password_links import withdraw_password_links
 from portico.identity.sessions import person_changed
 from portico.portal import Portal
 from portico.post import post
@@ -258,6 +259,7 @@ async def _end(
         if state == "done":
             await tx.execute(RENAME, {"email": change.new_email, "user_id": change.user_id})
             await person_changed(tx, change.user_id)
+            await withdraw_password_links(tx, change.user_id)  # one may lie in the old mailbox
         if state == "refused":
             await _write_mail(portal, tx, change, "email_not_changed", change.old_email)
         elif not watched:
