@@ -291,9 +291,6 @@ class FulfillmentSettings(BaseSettings):
 
     poll_seconds: float = 120
     """The reconciliation poll: approved orders that no event told us of."""
-    sweep_seconds: float = 15
-    """Unfinished runs without a job get one."""
-    lease_seconds: float = 90
     retry_seconds: float = 15
     """First wait after a system was down; doubles up to 15 minutes."""
 
