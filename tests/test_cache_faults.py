@@ -64,7 +64,7 @@ async def test_redis_dies_and_nobody_notices(one: Process, redis: OwnRedis) -> N
         assert await _soon(one.kept_price(ann)) == 2
     assert not await one.cache.ping()
     await redis.start()
-    await until(lambda: _is_copied(one), 5)
+    await until(lambda: _is_copied(one))
 
 
 async def test_redis_freezes(one: Process, redis: OwnRedis) -> None:
@@ -78,7 +78,7 @@ async def test_redis_freezes(one: Process, redis: OwnRedis) -> None:
     assert perf_counter() - started < 40 * OPERATION, "after some failures it is left alone for a while"
     assert set(await asyncio.gather(*(_soon(one.kept_price(somebody())) for _ in range(100)))) == {2}
     redis.thaw()
-    await until(lambda: _is_copied(one), 5)
+    await until(lambda: _is_copied(one))
 
 
 @pytest.mark.parametrize("how", ["one owner", "whole kind"])
@@ -128,7 +128,7 @@ async def test_a_redis_that_comes_back_with_old_copies_is_not_believed(one: Proc
         assert await raw.exists(key), "the old copy is there again"
     for _ in range(10):
         assert await one.kept_price(ann) == 2
-    await until(lambda: _is_copied(one), 5)
+    await until(lambda: _is_copied(one))
 
 
 async def test_redis_full_is_as_good_as_none(one: Process, redis: OwnRedis) -> None:

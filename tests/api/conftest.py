@@ -48,7 +48,7 @@ async def live(app: Any, worker: None, portal: Portal, settings: Settings) -> As
     stopping = asyncio.Event()
     serving = asyncio.create_task(server.serve(), name="web")
     listening = asyncio.create_task(listen(portal, stopping), name="listener")
-    await until(lambda: server.started, 10)
+    await until(lambda: server.started)
     origin = {"origin": settings.portal.url}
     async with httpx2.AsyncClient(base_url=settings.portal.url, headers=origin, trust_env=False) as client:
         yield client

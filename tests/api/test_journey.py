@@ -82,7 +82,7 @@ async def becomes_complete(live: httpx2.AsyncClient, sandbox: SandboxControl, or
     async def is_complete() -> bool:
         return bool((await read(live, f"/orders/{order_id}"))["status"] == "complete")
 
-    await until(is_complete, 25)
+    await until(is_complete)
     order = await read(live, f"/orders/{order_id}")
     assert {step["state"] for step in order["timeline"]} == {"done"}
     assert all(datetime.fromisoformat(step["at"]).tzinfo and step["by"] for step in order["timeline"])
@@ -117,7 +117,7 @@ async def pays(live: httpx2.AsyncClient, sandbox: SandboxControl, total: int) ->
     async def is_paid() -> bool:
         return bool((await read(live, f"/invoices/{row['id']}"))["status"] == "paid")
 
-    await until(is_paid, 5)  # the hook tells
+    await until(is_paid)  # the hook tells
     assert (await read_list(live, "/invoices?status=unpaid"))["items"] == []
     assert (await read(live, "/me/status"))["due"]["invoices"] == 0
 

@@ -31,7 +31,7 @@ NEW = "ken.new@mail.example"
 
 @pytest.fixture
 def settings(environment: dict[str, str], read: ReadSettings) -> Settings:
-    return read({**environment, "CREATION_LEASE_SECONDS": "1", "WHMCS_READ_SECONDS": "1"})
+    return read({**environment, "CREATION_LEASE_SECONDS": "2", "WHMCS_READ_SECONDS": "2"})
 
 
 async def rows(portal: Portal, query: str, **values: Any) -> list[dict[str, Any]]:

@@ -162,7 +162,7 @@ DIALS: list[dict[str, Any]] = [
     {"mode": "error"},
     {"mode": "malformed"},
     {"mode": "malformed", "code": "html"},
-    {"mode": "slow", "seconds": 9},
+    {"mode": "slow", "seconds": 40},
 ]
 
 
@@ -184,4 +184,4 @@ async def test_whmcs_in_trouble_is_said_kindly_and_nothing_else_breaks(
         one = await browser.client.get("/billing/invoices/9111", headers={"accept": "text/html"})
         assert one.status_code in (502, 503)
         assert "Please try again" in one.text
-    assert time.monotonic() - began < 14
+    assert time.monotonic() - began < 35

@@ -230,7 +230,7 @@ async def test_an_answer_that_was_lost_is_looked_after(house: House, portal: Por
     began = time.monotonic()
     page = await browser.submit(form, ADDRESS_FORM, city="渋谷区")
     assert "Your changes are saved." in page.text
-    assert time.monotonic() - began < 5.5
+    assert time.monotonic() - began < 15
     assert (await at_whmcs(portal, KEN))["city"] == "渋谷区"
 
 
@@ -261,7 +261,7 @@ async def test_a_hook_shows_what_staff_changed(house: House, portal: Portal, san
         async def shows() -> bool:
             return "港区" in (await browser.visit("/profile")).text
 
-        await until(shows, 1)
+        await until(shows, 4)
 
 
 async def test_each_sees_and_changes_only_their_own(house: House, portal: Portal) -> None:

@@ -79,8 +79,8 @@ def test_what_dies_is_started_again(stack: Stack) -> None:
     before = process_of(stack, "portico", "web")
     assert before is not None
     os.kill(before, signal.SIGKILL)
-    until_sync(lambda: "web is started again" in stack.output, 10)
-    until_sync(lambda: answers(stack.ports["portal"], "/readyz"), 20)
+    until_sync(lambda: "web is started again" in stack.output)
+    until_sync(lambda: answers(stack.ports["portal"], "/readyz"))
     assert "web ended unexpectedly (exit -9)" in stack.output
 
 
@@ -103,5 +103,5 @@ def is_gone_after(stack: Stack, number: signal.Signals) -> bool:
     children = stack.descendants()
     assert len(children) >= 7
     stack.end(number)
-    until_sync(lambda: not alive() & children, 10)
+    until_sync(lambda: not alive() & children)
     return all(is_free(port) for port in stack.ports.all().values())

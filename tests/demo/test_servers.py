@@ -89,7 +89,7 @@ def test_killing_the_supervisor_leaves_nothing(tmp_path: Path, how: str) -> None
     until_sync(lambda: alive() & group)
     supervisor.kill()
     supervisor.wait()
-    until_sync(lambda: not members_of(group), 5)
+    until_sync(lambda: not members_of(group))
 
 
 def test_a_dismissed_guard_ends_nobody(tmp_path: Path) -> None:

@@ -217,12 +217,12 @@ async def test_later_drops_do_not_hold_up_the_next_event(front: Front, noted: No
         async with front.portal.db.begin() as tx:
             await inbox.receive(tx, front.portal.clock.now(), [order(number)])
             await drain.defer_drain(tx)
-        await until(partial(noted.has_seen, f"e{number}"), 3)
+        await until(partial(noted.has_seen, f"e{number}"))
 
 
 async def test_what_nobody_deferred_is_swept_up(front: Front, noted: Noted, worker: None) -> None:
     await front.receive(order(1))
-    await until(lambda: noted.seen == ["e1"], 9)
+    await until(lambda: noted.seen == ["e1"])
 
 
 # What an event makes stale.

@@ -76,7 +76,7 @@ class Office:
         stopping = asyncio.Event()
         running = asyncio.create_task(listen(self.portal, stopping), name="listener")
         try:
-            await until(lambda: self._leads(epoch), 15)
+            await until(lambda: self._leads(epoch))
             yield
         finally:
             stopping.set()
@@ -137,7 +137,7 @@ async def test_the_next_read_is_fresh_without_any_worker(office: Office, world: 
             await kept_thing(reader, ann)
             return bool(reader.origin.reads == 3)
 
-        await until(is_dropped, 1)
+        await until(is_dropped, 4)
         await kept_thing(reader, bob)
         assert reader.origin.reads == (3 if redis_url else 4), "the copy of somebody else stays"
 
@@ -160,7 +160,7 @@ async def test_a_cut_stream_goes_on(office: Office, status: str) -> None:
         for count in (1, 2):
             await office.change_prices(1, first=500 + count)
             await office.sandbox.press("salesforce", "disconnect", status=status)
-            await until(partial(office.has, count), 10)
+            await until(partial(office.has, count))
 
 
 async def test_a_lost_position_is_made_good(office: Office) -> None:
@@ -173,7 +173,7 @@ async def test_a_lost_position_is_made_good(office: Office) -> None:
     await office.change_prices(2, first=600)
     await office.sandbox.press("salesforce", "expire-replay")
     async with office.listening():
-        await until(lambda: office.has(4), 10)
+        await until(lambda: office.has(4))
         await until(lambda: office.rows("SELECT 1 FROM procrastinate_jobs WHERE task_name = 'poll_once'"))
         assert await office.cache_epoch() > epoch
         await office.change_prices(1, first=700)
@@ -276,7 +276,7 @@ async def test_a_leader_that_is_deposed_steps_back_and_leads_anew(office: Office
         await office.do("UPDATE change_position SET epoch = epoch + 10")
         epoch = (await office.position())["epoch"]
         await office.change_prices(3)
-        await until(lambda: office.has(3), 10)
+        await until(lambda: office.has(3))
         assert (await office.position())["epoch"] == epoch + 1
 
 
@@ -291,8 +291,8 @@ async def test_a_cut_database_connection_ends_no_listener(office: Office) -> Non
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         await office.change_prices(2)
-        await until(lambda: office.has(2), 15)
-        await until(lambda: _leads_after(office, epoch), 10)
+        await until(lambda: office.has(2))
+        await until(lambda: _leads_after(office, epoch))
         await office.change_prices(1, first=700)
         await until(lambda: office.has(3))
 
@@ -302,9 +302,9 @@ async def test_a_database_error_while_storing_ends_no_listener(office: Office) -
         epoch = (await office.position())["epoch"]
         await office.do("ALTER TABLE inbox RENAME TO away")
         await office.change_prices(2)
-        await until(lambda: _leads_after(office, epoch), 10)
+        await until(lambda: _leads_after(office, epoch))
         await office.do("ALTER TABLE away RENAME TO inbox")
-        await until(lambda: office.has(2), 10)
+        await until(lambda: office.has(2))
 
 
 async def test_another_takes_over_when_the_leader_is_killed(
@@ -314,7 +314,7 @@ async def test_another_takes_over_when_the_leader_is_killed(
     leader = Child(Command("listener", [sys.executable, "-m", "portico", "listen"], env, tmp_path / "listener.log"))
     stopping = asyncio.Event()
     try:
-        await until(office.is_heard, 20)
+        await until(office.is_heard)
         first = (await office.position())["epoch"]
         standby = asyncio.create_task(listen(office.portal, stopping))
         await office.change_prices(1)
@@ -323,7 +323,7 @@ async def test_another_takes_over_when_the_leader_is_killed(
         os.kill(leader.pid, 9)
         killed_at = asyncio.get_running_loop().time()
         await office.change_prices(2, first=600)
-        await until(lambda: office.has(3), 10)
+        await until(lambda: office.has(3))
         assert asyncio.get_running_loop().time() - killed_at < 10
         assert (await office.position())["epoch"] == first + 1
     finally:

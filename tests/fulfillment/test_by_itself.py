@@ -23,7 +23,7 @@ async def listener(portal: Portal, shop: Shop) -> AsyncIterator[None]:
     await shop.sandbox.press("salesforce", "turn-knob", name="keepalive_seconds", value="0.2")
     stopping = asyncio.Event()
     running = asyncio.create_task(listen(portal, stopping), name="listener")
-    await until(lambda: shop.rows("SELECT 1 FROM change_position WHERE heard_at IS NOT NULL"), 10)
+    await until(lambda: shop.rows("SELECT 1 FROM change_position WHERE heard_at IS NOT NULL"))
     yield
     stopping.set()
     await running
@@ -32,7 +32,7 @@ async def listener(portal: Portal, shop: Shop) -> AsyncIterator[None]:
 @pytest.mark.usefixtures("worker", "listener")
 async def test_from_the_approval_to_the_line(shop: Shop) -> None:
     order_id = await shop.approved(ESIM)
-    await until(lambda: _is_done(shop, order_id), 25)
+    await until(lambda: _is_done(shop, order_id))
     made = await shop.made()
     assert (made["AddOrder"], made["AcceptOrder"], made["PA05-41 addAcnt"]) == (1, 1, 1)
 
@@ -41,16 +41,16 @@ async def test_from_the_approval_to_the_line(shop: Shop) -> None:
 async def test_a_phone_number_is_put_on_the_item(shop: Shop) -> None:
     """A change of the order item alone wakes its order, at once and not at the next look."""
     order_id = await shop.approved(ESIM, numbered=False)
-    await until(lambda: _is_told(shop, order_id, "LINE_NUMBER_MISSING"), 25)
+    await until(lambda: _is_told(shop, order_id, "LINE_NUMBER_MISSING"))
     await shop.give_number(order_id)
-    await until(lambda: _is_done(shop, order_id), 25)
+    await until(lambda: _is_done(shop, order_id))
 
 
 @pytest.mark.usefixtures("worker", "listener")
 async def test_every_event_twice(shop: Shop) -> None:
     await shop.sandbox.dial("pubsub", "duplicate_events")
     orders = [await shop.approved(SUPPORT) for _ in range(3)]
-    await until(lambda: _are_done(shop, orders), 25)
+    await until(lambda: _are_done(shop, orders))
     made = await shop.made()
     assert (made["AddOrder"], made["AcceptOrder"]) == (3, 3)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -225,12 +224,14 @@ async def test_known_and_unknown_addresses_take_as_long(
     environment: dict[str, str], read: ReadSettings, start: Start, sandbox: SandboxControl
 ) -> None:
     """Also where WHMCS itself is slower for who it knows."""
-    settings = read({**environment, "IDENTITY_LINK_WRONG_SECONDS": "0.25"})
+    settings = read({**environment, "IDENTITY_LINK_WRONG_SECONDS": "0.5"})
+    known, unknown = [], []
     async with start(settings) as process:
-        unknown = [await _seconds(process, f"nobody{n}@mail.example", n) for n in range(5)]
-        await sandbox.dial("whmcs", "slow", call="ValidateLogin", seconds=0.08)
-        known = [await _seconds(process, MISAKI.email, n) for n in range(5)]
-    assert 0.8 < statistics.median(known) / statistics.median(unknown) < 1.25
+        for n in range(5):
+            unknown.append(await _seconds(process, f"nobody{n}@mail.example", n))
+            await sandbox.dial("whmcs", "slow", call="ValidateLogin", seconds=0.2, times=1)
+            known.append(await _seconds(process, MISAKI.email, n))
+    assert 0.8 < min(known) / min(unknown) < 1.25, "the quickest: other load only adds"
 
 
 async def test_five_tries_of_one_address_reach_whmcs(process: Process, sandbox: SandboxControl) -> None:

@@ -26,7 +26,7 @@ SIGN_UP = "/api/v1/auth/sign-up"
 @pytest.fixture
 def settings(environment: dict[str, str], read: ReadSettings) -> Settings:
     limits = {"IDENTITY_LINK_TRIES_PER_QUARTER": "100", "IDENTITY_LINK_TRIES_PER_QUARTER_OF_SOURCE": "100"}
-    return read({**environment, **limits, "IDENTITY_LINK_WRONG_SECONDS": "0.05", "SALESFORCE_WRITE_SECONDS": "0.5"})
+    return read({**environment, **limits, "IDENTITY_LINK_WRONG_SECONDS": "0.05", "SALESFORCE_WRITE_SECONDS": "1.5"})
 
 
 async def test_sixteen_tabs_of_one_person(process: Process, sandbox: SandboxControl) -> None:
@@ -90,7 +90,7 @@ async def test_a_sign_up_under_way_comes_first(process: Process, sandbox: Sandbo
 async def test_killed_while_salesforce_is_asked(process: Process, sandbox: SandboxControl) -> None:
     await sandbox.dial("salesforce", "slow", call="query", seconds=20)
     with _another_process() as victim:
-        await until(lambda: sandbox.ledger("whmcs", "ValidateLogin"), 20)
+        await until(lambda: sandbox.ledger("whmcs", "ValidateLogin"))
         victim.kill()
     assert (await process.rows(TRACES))[0]["n"] == 0
     await sandbox.undial()
@@ -103,7 +103,7 @@ async def test_killed_within_its_transaction(process: Process, sandbox: SandboxC
         await tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK})")
         with _another_process() as victim:
             waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            await until(lambda: _has_row(tx, waiting), 20)
+            await until(lambda: _has_row(tx, waiting))
             victim.kill()
     assert (await process.rows(TRACES))[0]["n"] == 0
     await _links_well(process, sandbox)
@@ -127,7 +127,7 @@ async def test_killed_after_salesforce_was_told(process: Process, sandbox: Sandb
     (row,) = await process.rows("SELECT id FROM links")
     await sandbox.dial("salesforce", "commit_then_hang", times=1, call="PATCH row")
     with _another_process(str(row["id"])) as victim:
-        await until(lambda: sandbox.ledger("salesforce"), 20)
+        await until(lambda: sandbox.ledger("salesforce"))
         victim.kill()
     assert [row["state"] for row in await process.rows("SELECT state FROM links")] == ["joined"]
     await process.finish_links()

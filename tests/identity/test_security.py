@@ -206,4 +206,4 @@ async def _signed_out(client: httpx2.AsyncClient) -> None:
     async def is_out() -> bool:
         return (await client.get(ME)).status_code == 401
 
-    await until(is_out, 1)
+    await until(is_out, 4)

@@ -99,7 +99,7 @@ async def test_signing_out_ends_it_in_every_process(process: Process, start: Sta
         assert (await here.post("/api/v1/auth/sign-out")).status_code == 204
         here.cookies.set("portico", token)
         assert (await here.get(ME)).status_code == 401
-        await until(lambda: not other.sessions._copies, 1)
+        await until(lambda: not other.sessions._copies, 4)
         assert (await there.get(ME)).status_code == 401
 
 
@@ -118,7 +118,7 @@ async def test_without_notices_there_are_no_copies(process: Process) -> None:
         await _sign_in(client)
         assert (await client.get(ME)).status_code == 200
         await process.rows(LISTENERS)
-        await until(lambda: not process.notices.healthy, 2)
+        await until(lambda: not process.notices.healthy)
         await process.rows("DELETE FROM sessions RETURNING id")
         assert (await client.get(ME)).status_code == 401
 
@@ -131,7 +131,7 @@ async def test_all_sessions_of_a_person_end_together(process: Process) -> None:
         (user,) = await process.rows("SELECT id FROM users WHERE email = :email", email=ADA["email"])
         async with process.portal.db.begin() as tx:
             await end_sessions_of(tx, user["id"])
-        await until(lambda: not process.sessions._copies, 1)
+        await until(lambda: not process.sessions._copies, 4)
         assert {(await client.get(ME)).status_code for client in (one, two)} == {401}
 
 
@@ -144,7 +144,7 @@ async def test_the_next_request_uses_the_new_mapping(process: Process) -> None:
                 await tx.execute(text("UPDATE mappings SET whmcs_client_id = 4711 RETURNING user_id"))
             ).scalar_one()
             await person_changed(tx, user_id)
-        await until(lambda: not process.sessions._copies, 1)
+        await until(lambda: not process.sessions._copies, 4)
         assert (await client.get(ME)).json()["whmcs_client_id"] == "4711"
 
 

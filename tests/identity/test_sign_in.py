@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from typing import Any
 
@@ -68,9 +67,12 @@ async def test_unknown_addresses_and_wrong_passwords_read_alike(process: Process
 
 
 async def test_unknown_addresses_take_as_long_as_wrong_passwords(process: Process) -> None:
-    known = [await _seconds(process, str(ADA["email"]), n) for n in range(9)]
-    unknown = [await _seconds(process, f"nobody{n}@mail.example", n) for n in range(9)]
-    assert 0.5 < statistics.median(known) / statistics.median(unknown) < 2
+    """What else the machine does only adds time: the quickest of nine is the code's own."""
+    known, unknown = [], []
+    for n in range(9):
+        known.append(await _seconds(process, str(ADA["email"]), n))
+        unknown.append(await _seconds(process, f"nobody{n}@mail.example", n))
+    assert 0.5 < min(known) / min(unknown) < 2
 
 
 async def test_empty_fields_are_named(process: Process) -> None:

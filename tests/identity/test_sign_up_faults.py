@@ -32,7 +32,7 @@ VISITOR = Visitor("127.0.0.1", "test", "en")
 @pytest.fixture
 def settings(environment: dict[str, str], read: ReadSettings) -> Settings:
     """Impatient, so that a lost answer is soon noticed and a dead process's claim soon free."""
-    return read({**environment, "WHMCS_WRITE_SECONDS": "0.5", "CREATION_LEASE_SECONDS": "1"})
+    return read({**environment, "WHMCS_WRITE_SECONDS": "1.5", "CREATION_LEASE_SECONDS": "3"})
 
 
 async def test_a_lost_answer_of_addclient_ends_adopted(process: Process, sandbox: SandboxControl) -> None:
@@ -91,7 +91,7 @@ async def test_a_refusal_after_the_answer_was_lost_is_told_by_mail(process: Proc
             (row,) = await process.rows("SELECT state FROM sign_ups")
             return bool(row["state"] == "refused")
 
-        await until(is_refused, 10)
+        await until(is_refused)
         page = await process.browser().visit(f"/sign-up/{operation}")
         assert page.headings == ["Your sign-up did not work"]
         (mail,) = await process.rows("SELECT * FROM mails")
@@ -104,7 +104,7 @@ async def test_a_refusal_after_the_answer_was_lost_is_told_by_mail(process: Proc
 async def test_a_process_killed_while_addclient_hangs(process: Process, sandbox: SandboxControl) -> None:
     await sandbox.dial("whmcs", "commit_then_hang", call="AddClient", times=1)
     with _another_process() as victim:
-        await until(lambda: sandbox.ledger("whmcs", "AddClient"), 15)
+        await until(lambda: sandbox.ledger("whmcs", "AddClient"))
         victim.kill()
     (row,) = await process.rows("SELECT state FROM sign_ups")
     assert row["state"] == "creating" and await process.rows("SELECT * FROM users") == []
@@ -116,7 +116,7 @@ async def test_a_process_killed_before_its_intent_leaves_nothing(process: Proces
     await sandbox.dial("whmcs", "slow", call="GetUsers", seconds=20)
     with _another_process() as victim:
         # Its first copy in Redis says that it is past Salesforce and on its way to WHMCS.
-        await until(lambda: _has_asked_salesforce(process), 15)
+        await until(lambda: _has_asked_salesforce(process))
         victim.kill()
     assert await process.rows("SELECT * FROM sign_ups") == []
     assert await sandbox.ledger("whmcs") == []
@@ -193,7 +193,7 @@ async def _finished(process: Process) -> None:
         rows = await process.rows("SELECT state FROM sign_ups")
         return {row["state"] for row in rows} == {"done"}
 
-    await until(are_done, 15)
+    await until(are_done)
 
 
 async def _one_of_each(process: Process, sandbox: SandboxControl) -> None:

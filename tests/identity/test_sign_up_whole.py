@@ -16,7 +16,7 @@ from tests.identity.applying import HINA, api_body
 
 @pytest.fixture
 def settings(environment: dict[str, str], read: ReadSettings) -> Settings:
-    return read({**environment, "WHMCS_WRITE_SECONDS": "0.5"})
+    return read({**environment, "WHMCS_WRITE_SECONDS": "1.5"})
 
 
 async def test_salesforce_is_told_and_the_welcome_arrives(

@@ -84,7 +84,7 @@ class Outside:
             yield
         finally:
             self._client.delete("/control/dials", params={"system": system})
-            until_sync(lambda: self._watcher.get(UNKNOWN[system]).status_code == 404, 10)
+            until_sync(lambda: self._watcher.get(UNKNOWN[system]).status_code == 404)
 
     def ledger(self, system: str, effect: str = "", **facts: Any) -> list[dict[str, Any]]:
         """Effects really made, those with these facts."""
@@ -93,13 +93,13 @@ class Outside:
 
     def mail(self, to: str, subject: str) -> dict[str, Any]:
         """Waits for the one message to this person with that subject."""
-        found = until_sync(lambda: [mail for mail in self._mails(to) if mail["subject"] == subject], 10)
+        found = until_sync(lambda: [mail for mail in self._mails(to) if mail["subject"] == subject])
         assert len(found) == 1, found
         return found[0]
 
     def mails(self, to: str, many: int) -> list[dict[str, Any]]:
         """Waits for so many messages to this person; newest first."""
-        until_sync(lambda: len(self._mails(to)) >= many, 10)
+        until_sync(lambda: len(self._mails(to)) >= many)
         return self._mails(to)
 
     def _mails(self, to: str) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def test_the_way_to_a_line(person: Person, outside: Outside, look: list[Any]) ->
     order_id = orders(walk)
     faults += serious(walk)
     outside.press("salesforce", "review-order", order=order_id, number=newcomer.line_number)
-    walk.reload_until(lambda: walk.page.locator("form[action$='/install']").count() > 0, 30)
+    walk.reload_until(lambda: walk.page.locator("form[action$='/install']").count() > 0, 60)
     faults += serious(walk)
     walk.send(f"/orders/{order_id}/install")
     faults += serious(walk)

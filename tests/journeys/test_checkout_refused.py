@@ -73,7 +73,7 @@ def test_salesforce_does_not_answer_to_the_order(walk: Walk, newcomer: Newcomer,
         walk.press("Place the order", status=202)
         walk.is_at("/orders/pending-[0-9a-f-]+")
         walk.reads("We are finishing your order", "Please do not repeat it")
-    walk.reload_until(lambda: "/pending-" not in walk.page.url, 25)
+    walk.reload_until(lambda: "/pending-" not in walk.page.url, 60)
     walk.reads("Waiting for approval")
     assert orders_of(newcomer, outside) == 1
 

@@ -88,8 +88,8 @@ def orders(walk: Walk) -> str:
 
 def becomes_complete(walk: Walk, newcomer: Newcomer, order_id: str) -> None:
     walk.outside.press("salesforce", "review-order", order=order_id, number=newcomer.line_number)
-    walk.reload_until(lambda: walk.shows("eSIM being prepared") or walk.shows("Complete"), 20)
-    walk.reload_until(lambda: walk.shows("Complete"), 20)
+    walk.reload_until(lambda: walk.shows("eSIM being prepared") or walk.shows("Complete"), 60)
+    walk.reload_until(lambda: walk.shows("Complete"), 60)
     walk.reads("Your eSIM is ready", "Ready to use", f"Number {newcomer.line_number}")
     expect(walk.page.locator(".step-done")).to_have_count(9)
     order = walk.api(f"/orders/{order_id}")

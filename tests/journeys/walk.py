@@ -117,11 +117,11 @@ class Walk:
         assert answer.status == 200, answer.text()
         return answer.json()
 
-    def reload_until(self, is_so: Callable[[], bool], seconds: float = 15) -> None:
+    def reload_until(self, is_so: Callable[[], bool], seconds: float = 60) -> None:
         """Looks at this page again and again, as a customer who waits for something does."""
         self.try_until(self.page.reload, is_so, seconds)
 
-    def try_until(self, act: Callable[[], object], is_so: Callable[[], bool], seconds: float = 15) -> None:
+    def try_until(self, act: Callable[[], object], is_so: Callable[[], bool], seconds: float = 60) -> None:
         """Does it again until it has worked: a system that was down is tried again within seconds, not at once."""
 
         def tried() -> bool:

@@ -32,10 +32,10 @@ KEN, ALICE, SAKURA, COMPANY = READY[:4]
 """Line and fiber; a card and nothing yet; no card at all; a company."""
 
 QUICK = {
-    "WHMCS_WRITE_SECONDS": "0.7",
-    "SALESFORCE_WRITE_SECONDS": "0.7",
-    "FREEBIT_WRITE_SECONDS": "0.7",
-    "CREATION_LEASE_SECONDS": "2",
+    "WHMCS_WRITE_SECONDS": "1.5",
+    "SALESFORCE_WRITE_SECONDS": "1.5",
+    "FREEBIT_WRITE_SECONDS": "1.5",
+    "CREATION_LEASE_SECONDS": "3",
     "CREATION_QUIET_SECONDS": "1",
     "FREEBIT_POLL_SECONDS": "0.3",
     "FULFILLMENT_RETRY_SECONDS": "5",

@@ -97,7 +97,7 @@ async def test_a_server_with_an_open_stream_stops_at_once(
     server = await asyncio.create_subprocess_exec(sys.executable, "-m", "portico", "web", env=own)
     try:
         async with httpx2.AsyncClient(base_url=base, headers={"origin": base}, timeout=10) as client:
-            await until(lambda: _answers(client), 20)
+            await until(lambda: _answers(client))
             entered = {"email": shop.person.email, "password": shop.person.password}
             assert (await client.post("/api/v1/auth/sign-in", json=entered)).status_code == 200
             async with client.stream("GET", f"/api/v1/orders/{order_id}/events") as answer:

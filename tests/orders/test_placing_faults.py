@@ -190,7 +190,7 @@ async def test_the_worker_finishes_it_by_itself(
     await shop.fill(SUPPORT)
     await shop.sandbox.dial("salesforce", "commit_then_hang", call="composite", times=1)
     assert (await alice.post(ORDERS, json={}, headers=ONE)).status_code == 202
-    await until(lambda: shop.sandbox.mails(ALICE.email), 15)
+    await until(lambda: shop.sandbox.mails(ALICE.email))
     await _ordered_once(shop, alice)
 
 

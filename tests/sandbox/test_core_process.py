@@ -96,7 +96,7 @@ async def test_every_port_answers_on_both_loopbacks_and_it_stops_at_once(tmp_pat
         asked = monotonic()
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
-        assert monotonic() - asked < 4
+        assert monotonic() - asked < 15
         assert process.stderr
         assert "Traceback" not in (await process.stderr.read()).decode()
         hanging.close()

@@ -84,6 +84,6 @@ async def test_a_server_stops_with_answers_hanging(sandbox: Sandbox) -> None:
         while not sandbox.store.table("freebit_keys"):  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.01)
         started = monotonic()
-    assert monotonic() - started < 3
+    assert monotonic() - started < 15
     with pytest.raises(httpx2.HTTPError):
         await hanging

@@ -82,4 +82,4 @@ async def test_slow_answers_come_in_the_end(org: Salesforce) -> None:
 async def _create_impatiently(org: Salesforce) -> None:
     headers = {"Authorization": f"Bearer {org.token}"}
     body = {"Name": "x"}
-    await org.http.post("/services/data/v68.0/sobjects/Account", json=body, headers=headers, timeout=0.2)
+    await org.http.post("/services/data/v68.0/sobjects/Account", json=body, headers=headers, timeout=1)

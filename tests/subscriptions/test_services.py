@@ -76,7 +76,7 @@ async def test_a_cancellation_is_shown_once_its_hook_has_come(house: House, port
         async def shows() -> bool:
             return "This service is being cancelled" in (await browser.visit("/services/7011")).text
 
-        await until(shows, 1)
+        await until(shows, 4)
     body = (await browser.client.get(f"{API}/7011")).json()
     assert body["cancellation"] == "end_of_period"
     assert (await browser.client.get(f"{API}/7012")).json()["cancellation"] is None

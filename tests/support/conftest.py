@@ -19,10 +19,10 @@ from tests.fixtures.portal import ReadSettings
 from tests.support.asking import ALICE, COMPANY, KEN, Asker
 
 QUICK = {
-    "SALESFORCE_WRITE_SECONDS": "0.6",
-    "SALESFORCE_READ_SECONDS": "1.5",
+    "SALESFORCE_WRITE_SECONDS": "1.5",
+    "SALESFORCE_READ_SECONDS": "3",
     "CREATION_QUIET_SECONDS": "0.2",
-    "CREATION_LEASE_SECONDS": "2",
+    "CREATION_LEASE_SECONDS": "3",
 }
 """An impatient portal: a lost answer is soon noticed, a dead process's claim soon free."""
 

@@ -176,7 +176,7 @@ async def test_the_worker_does_it_all(alice: Asker, sandbox: SandboxControl, wor
         answer = await alice.api.get(f"/support/pending-{page.url.partition('pending-')[2]}")
         return answer.status_code == 303
 
-    await until(arrived, 20)
+    await until(arrived)
     assert len(await opened(sandbox)) == 1
     assert await until(lambda: sandbox.mails(alice.person.email))
 
@@ -190,7 +190,7 @@ async def _carry_on(asker: Asker) -> None:
             await resume(asker.portal, UUID(str(row["id"])))
         return all(row["state"] in ("done", "refused") for row in await asker.creations())
 
-    await until(is_settled, 8)
+    await until(is_settled)
 
 
 async def _made(asker: Asker) -> list[dict[str, Any]]:

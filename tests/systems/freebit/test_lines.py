@@ -55,7 +55,7 @@ async def test_an_unnumbered_activation_is_found_by_its_eid(sandbox: Sandbox, fr
 
 @pytest.mark.parametrize("fault", ["commit_then_hang", "malformed"])
 async def test_a_lost_answer_leaves_one_line_that_is_found(sandbox: Sandbox, fault: Any) -> None:
-    freebit = build_freebit(settings_for(sandbox, write_seconds=0.3))
+    freebit = build_freebit(settings_for(sandbox, write_seconds=1))
     sandbox.dials.turn(Dial("freebit", fault, call="PA05-41", times=1))
     with pytest.raises(SystemDown if fault == "commit_then_hang" else SystemSurprised):
         await lines.activate_esim(freebit, eid=EID, plan_code="PTC_V_3G", account=NUMBER)

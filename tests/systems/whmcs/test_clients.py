@@ -80,7 +80,7 @@ async def test_an_email_in_use_is_said_by_name(whmcs: Whmcs) -> None:
 
 
 async def test_a_lost_answer_leaves_a_client_that_its_marker_finds(sandbox: Sandbox) -> None:
-    whmcs = build_whmcs(settings_for(sandbox, write_seconds=0.3))
+    whmcs = build_whmcs(settings_for(sandbox, write_seconds=1))
     sandbox.dials.turn(Dial("whmcs", "commit_then_hang", call="AddClient", times=1))
     with pytest.raises(SystemDown) as caught:
         await clients.add_client(whmcs, NEW)

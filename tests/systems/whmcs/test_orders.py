@@ -59,7 +59,7 @@ async def test_orders_are_found_by_the_markers_of_their_items(whmcs: Whmcs) -> N
 
 @pytest.mark.parametrize("fault", ["commit_then_hang", "malformed"])
 async def test_a_lost_answer_leaves_an_order_that_its_markers_find(sandbox: Sandbox, fault: Any) -> None:
-    whmcs = build_whmcs(settings_for(sandbox, write_seconds=0.3))
+    whmcs = build_whmcs(settings_for(sandbox, write_seconds=1))
     sandbox.dials.turn(Dial("whmcs", fault, call="AddOrder", times=1))
     with pytest.raises(SystemDown if fault == "commit_then_hang" else SystemSurprised):
         await place(whmcs)
