@@ -24,7 +24,7 @@ from portico.events.drain import Reactions
 from portico.events.drops import UNREADABLE
 from portico.events.listener import listen
 from portico.fulfillment import triggers
-from portico.identity.sessions import SessionMiddleware, use_sessions
+from portico.identity.sessions import SessionMiddleware, know_visitor, use_sessions
 from portico.mail import Mail
 from portico.orders.live import Live
 from portico.portal import Portal
@@ -121,6 +121,7 @@ def create_app(settings: Settings | None = None, built: Built | None = None) -> 
     app = Litestar(
         route_handlers=ROUTES,
         middleware=[SessionMiddleware()],
+        after_exception=[know_visitor],
         lifespan=[lifespan],
         openapi_config=None,
         **web_parts(settings),

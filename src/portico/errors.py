@@ -318,6 +318,7 @@ class Trouble(PorticoError):
     status = 503
     code = "system_trouble"
     for_customer = _m("This part is not available just now. Please try again in a few minutes.")
+    retry_after = 60
 
     def __init__(self, system: str, note: str = "", **facts: Any) -> None:
         super().__init__(f"{system}: {note}", **facts)
@@ -332,7 +333,6 @@ class SystemDown(Trouble):
 
     code = "try_again_later"
     retry = True
-    retry_after = 60
 
     def __init__(self, system: str, note: str = "", *, sent: bool = True, **facts: Any) -> None:
         super().__init__(system, note, **facts)

@@ -17,6 +17,7 @@ import structlog
 from litestar import Request
 from litestar.datastructures import Cookie, State
 from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import text
@@ -25,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico.customer import Customer, SfAccountId, UserId, WhmcsClientId
 from portico.db import Notices, notify
+from portico.errors import Busy
 from portico.identity.visitors import Visitor
 from portico.portal import Portal
 from portico.settings import Settings
@@ -164,6 +166,20 @@ class SessionMiddleware(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
+async def know_visitor(exception: Exception, scope: Scope) -> None:
+    """For `after_exception`: no middleware runs where no route is found, and that page has the customer's frame too.
+
+    Only for reading: a refused cross-site request never learns who is signed in.
+    """
+    is_unrouted = isinstance(exception, HTTPException) and "route_handler" not in scope and "user" not in scope
+    if not is_unrouted or scope["type"] != ScopeType.HTTP or scope["method"] not in _SAFE_METHODS:
+        return
+    try:
+        scope["user"] = await _person_at(Request(scope))
+    except (Busy, DBAPIError) as error:  # the page is there all the same
+        log.warning("identity.session.not_read", error=type(error).__name__)
+
+
 def use_sessions(state: State, portal: Portal, notices: Notices) -> None:
     """Makes `app.state.sessions`. Call it before `notices.start()`, and give SessionMiddleware to the app."""
     state.sessions = Sessions(portal, notices)
@@ -263,6 +279,10 @@ async def forget_sessions(timestamp: int) -> None:
 async def _person_in(request: Request[Any, Any, Any]) -> Person | None:
     if request.route_handler.opt.get("access") in ("hook", "operations") or request.url.path.startswith("/static/"):
         return None
+    return await _person_at(request)
+
+
+async def _person_at(request: Request[Any, Any, Any]) -> Person | None:
     sessions: Sessions = request.app.state.sessions
     token = token_of(request.app.state.portal.settings, request.cookies)
     if token is None:
