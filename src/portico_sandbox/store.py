@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,12 @@ Row = dict[str, Any]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (tbl TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tbl, key));
 CREATE TABLE IF NOT EXISTS sequences (name TEXT PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY, replay INTEGER NOT NULL, at INTEGER NOT NULL, entity TEXT NOT NULL, id TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_replay ON events (replay);
+CREATE TABLE IF NOT EXISTS event_marks (replay INTEGER PRIMARY KEY, number INTEGER NOT NULL, at INTEGER NOT NULL);
 """
 
 
@@ -37,6 +43,10 @@ class Store:
 
     def get(self, table: str, key: str) -> Row | None:
         return self._tables.get(table, {}).get(key)
+
+    def select(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of the tables that are not kept in memory: what `Transaction.later` wrote."""
+        return self._sql.execute(statement, values).fetchall()
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +70,8 @@ class Store:
         """Forgets everything, sequences included."""
         self._tables.clear()
         self._sequences.clear()
-        self._sql.executescript("DELETE FROM rows; DELETE FROM sequences;")
+        script = "DELETE FROM rows; DELETE FROM sequences; DELETE FROM events; DELETE FROM event_marks;"
+        self._sql.executescript(script)
 
     def close(self) -> None:
         self._sql.close()
@@ -76,6 +87,8 @@ class Store:
                 self._sql.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (table, key, body))
         for name in transaction.drawn:
             self._sql.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?)", (name, self._sequences[name]))
+        for statement, values in transaction.statements:
+            self._sql.executemany(statement, values)
         self._sql.execute("COMMIT")
 
 
@@ -88,6 +101,7 @@ class Transaction:
         self._before: dict[tuple[str, str], Row | None] = {}
         self._sequences_before = dict(sequences)
         self.drawn: set[str] = set()
+        self.statements: list[tuple[str, Sequence[tuple[Any, ...]]]] = []
 
     @property
     def touched(self) -> list[tuple[str, str]]:
@@ -109,6 +123,10 @@ class Transaction:
         rows = self._tables.setdefault(table, {})
         self._before.setdefault((table, key), rows.get(key))
         rows.pop(key, None)
+
+    def later(self, statement: str, *values: tuple[Any, ...]) -> None:
+        """SQL for each of these values, run with the commit: for what is too much to be kept in memory."""
+        self.statements.append((statement, values))
 
     def next(self, sequence: str, start: int = 1) -> int:
         """The next number of a sequence; the first is `start`."""
