@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from portico_sandbox.dials import Dial
-from portico_sandbox.salesforce import control, events, rows, wire
+from portico_sandbox.salesforce import control, event_log, rows, wire
 from portico_sandbox.salesforce.avro_schemas import bitmap, schema_by_id, schema_of
 from portico_sandbox.salesforce.changes import Caller, Changes, changing
 from portico_sandbox.salesforce.objects import ACCOUNT, CONTACT, ENTITIES, ORDER, ORDER_ITEM, PRICEBOOK_ENTRY, PRODUCT2
@@ -18,7 +18,6 @@ from portico_sandbox.salesforce.seed import STANDARD_PRICEBOOK_ID, seed
 from portico_sandbox.salesforce.sessions import INTEGRATION_USER_ID, STAFF_USER_ID
 from portico_sandbox.salesforce.topics import PORTAL_CHANNEL, deliveries, topic_named
 from portico_sandbox.sandbox import Sandbox
-from portico_sandbox.store import Row
 from portico_sandbox.world import PORTAL_PRICEBOOK_ID
 from tests.sandbox.salesforce_calling import Change
 from tests.sandbox.serving_apps import fresh_sandbox
@@ -37,13 +36,13 @@ def account_ids(sandbox: Sandbox) -> list[str]:
     return [person.sf_account_id for person in sandbox.world.people if person.role == "free"]
 
 
-def logged(sandbox: Sandbox) -> list[Row]:
-    return list(sandbox.store.table("sf_events").values())
+def logged(sandbox: Sandbox) -> list[event_log.Entry]:
+    return event_log.read(sandbox.store, 1, 1000)
 
 
 def seen(sandbox: Sandbox, topic_name: str = "/data/ChangeEvents") -> list[Change]:
     """The whole log as a subscriber of the topic would read it."""
-    topic = topic_named(topic_name)
+    topic = topic_named(sandbox, topic_name)
     assert topic
     found = []
     for event in logged(sandbox):
@@ -223,20 +222,20 @@ def test_lost_and_doubled_events(sandbox: Sandbox) -> None:
 
 
 def test_positions_in_the_log(sandbox: Sandbox) -> None:
-    start = events.newest_replay(sandbox)
+    start = event_log.newest_replay(sandbox)
     for phone in ("1", "2", "3"):
         change_account(sandbox, Phone=phone)
-    replays = [event["replay"] for event in logged(sandbox)]
+    replays = [event.replay for event in logged(sandbox)]
     assert start < replays[0] < replays[1] < replays[2]
-    assert events.number_after(sandbox, start) == 1
-    assert [events.number_after(sandbox, each) for each in replays] == [2, 3, 4]
-    assert events.number_after(sandbox, replays[2] + 1000) is None
-    assert events.number_after(sandbox, start - 10**9) is None
+    assert event_log.number_after(sandbox, start) == 1
+    assert [event_log.number_after(sandbox, each) for each in replays] == [2, 3, 4]
+    assert event_log.number_after(sandbox, replays[2] + 1000) is None
+    assert event_log.number_after(sandbox, start - 10**9) is None
     sandbox.clock.move(timedelta(hours=40))
     change_account(sandbox, Phone="4")
     sandbox.clock.move(timedelta(hours=33))
-    assert events.number_after(sandbox, replays[2]) is None  # 73 h old
-    assert events.oldest_number(sandbox) == 4
+    assert event_log.number_after(sandbox, replays[2]) is None  # 73 h old
+    assert event_log.oldest_number(sandbox) == 4
     change_account(sandbox, Phone="5")
     assert len(logged(sandbox)) == 2
-    assert events.oldest_number(sandbox) == 4
+    assert event_log.oldest_number(sandbox) == 4

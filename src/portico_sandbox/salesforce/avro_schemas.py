@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
@@ -15,8 +16,7 @@ import fastavro
 
 from portico_sandbox.salesforce.ids import field_id
 from portico_sandbox.salesforce.objects import ENTITIES
-from portico_sandbox.salesforce.schema import COMPOUNDS, Entity, Field
-from portico_sandbox.salesforce.values import epoch_ms
+from portico_sandbox.salesforce.schema import COMPOUNDS, Entity, Field, FieldType
 from portico_sandbox.store import Row
 
 CHANGE_TYPES = (
@@ -36,6 +36,17 @@ _DOCS = {
 
 
 @dataclass(frozen=True)
+class Edit:
+    """What an admin did to an object's fields after the org was set up: a new custom field, or one taken away."""
+
+    name: str
+    type: FieldType = "string"
+    before: str = ""
+    """The field that a new one stands before; empty: at the end."""
+    removes: bool = False
+
+
+@dataclass(frozen=True)
 class EventSchema:
     id: str
     json: str
@@ -43,22 +54,63 @@ class EventSchema:
     """Those after the header: field n of the event is `fields[n - 1]`."""
     parsed: Any
 
+    def encoded(self, header: Row, values: Row) -> bytes:
+        """The payload of an event. `values` are row values by field name; what is not there is null."""
+        record = {each.name: _column(each, values) for each in self.fields}
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, self.parsed, {"ChangeEventHeader": header, **record})
+        return out.getvalue()
+
+    def bitmap(self, names: Iterable[str]) -> list[str]:
+        """Field names as the header's arrays carry them: the top level first, then one entry per compound field."""
+        wanted = set(names)
+        if not wanted:
+            return []
+        top, nested = 0, []
+        for index, field in enumerate(self.fields, start=1):
+            if field.type in COMPOUNDS:
+                parts = _ADDRESS_PARTS if field.type == "address" else _NAME_PARTS
+                holds = dict(field.parts)
+                bits = sum(1 << n for n, part in enumerate(parts) if holds.get(part) in wanted)
+                nested += [f"{index}-{_hex(bits)}"] if bits else []
+            elif field.name in wanted:
+                top |= 1 << index
+        return ([_hex(top)] if top else []) + nested
+
+
+_KNOWN: dict[str, EventSchema] = {}
+"""Ids are fingerprints: they mean the same in every org of this process."""
+
 
 @cache
-def schema_of(entity: Entity) -> EventSchema:
-    fields = tuple(each for each in entity.fields if each.in_events and not each.part_of)
+def schema_of(entity: Entity, edits: tuple[Edit, ...] = ()) -> EventSchema:
+    """The schema of an object's change events, after what admins did to it."""
+    fields = _edited([each for each in entity.fields if each.in_events and not each.part_of], edits)
     named: set[str] = set()
     columns = [{"name": each.name, "type": _type(entity, each, named), "doc": _doc(each), "default": None}
                for each in fields]  # fmt: skip
     header = {"name": "ChangeEventHeader", "type": _header(), "doc": "Data:ComplexValueType"}
     record = {
         "type": "record",
-        "name": f"{entity.name}ChangeEvent",
+        "name": f"{entity.name.removesuffix('__c')}{'__' if entity.name.endswith('__c') else ''}ChangeEvent",
         "namespace": "com.sforce.eventbus",
         "fields": [header, *columns],
     }
+    return known(record, tuple(fields))
+
+
+def known(record: dict[str, Any], fields: tuple[Field, ...]) -> EventSchema:
+    """A schema out of its Avro record, found by its id from now on."""
     text = json.dumps(record, separators=(",", ":"))
-    return EventSchema(fingerprint(text), text, fields, fastavro.parse_schema(json.loads(text)))
+    schema = EventSchema(fingerprint(text), text, fields, fastavro.parse_schema(json.loads(text)))
+    return _KNOWN.setdefault(schema.id, schema)
+
+
+def schema_by_id(schema_id: str) -> EventSchema | None:
+    """One that this process has built, or that objects have without edits."""
+    for entity in ENTITIES:
+        schema_of(entity)
+    return _KNOWN.get(schema_id)
 
 
 def fingerprint(text: str) -> str:
@@ -67,32 +119,19 @@ def fingerprint(text: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def schema_by_id(schema_id: str) -> EventSchema | None:
-    return next((schema_of(each) for each in ENTITIES if schema_of(each).id == schema_id), None)
-
-
 def bitmap(entity: Entity, names: Iterable[str]) -> list[str]:
-    """Field names as the header's arrays carry them: the top level first, then one entry per compound field."""
-    wanted = set(names)
-    top, nested = 0, []
-    for index, field in enumerate(schema_of(entity).fields, start=1):
-        if field.type in COMPOUNDS:
-            parts = _ADDRESS_PARTS if field.type == "address" else _NAME_PARTS
-            holds = dict(field.parts)
-            bits = sum(1 << n for n, part in enumerate(parts) if holds.get(part) in wanted)
-            nested += [f"{index}-{_hex(bits)}"] if bits else []
-        elif field.name in wanted:
-            top |= 1 << index
-    return ([_hex(top)] if top else []) + nested
+    """Bitmaps over an object's fields as the org was set up with them."""
+    return schema_of(entity).bitmap(names)
 
 
-def encoded(entity: Entity, header: Row, values: Row) -> bytes:
-    """The payload of an event. `values` are row values by field name; what is not there is null."""
-    schema = schema_of(entity)
-    record = {each.name: _column(each, values) for each in schema.fields}
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, schema.parsed, {"ChangeEventHeader": header, **record})
-    return out.getvalue()
+def _edited(fields: list[Field], edits: tuple[Edit, ...]) -> list[Field]:
+    for edit in edits:
+        fields = [each for each in fields if each.name != edit.name]
+        if not edit.removes:
+            names = [each.name for each in fields]
+            place = names.index(edit.before) if edit.before in names else len(names)
+            fields.insert(place, Field(edit.name, edit.type, 255))
+    return fields
 
 
 def _column(field: Field, values: Row) -> Any:
@@ -100,7 +139,16 @@ def _column(field: Field, values: Row) -> Any:
         parts = {name: values.get(part) for name, part in field.parts}
         return parts if any(value is not None for value in parts.values()) else None
     value = values.get(field.name)
-    return epoch_ms(field, value) if value is not None and field.type in ("date", "datetime") else value
+    return _epoch_ms(field, value) if value is not None and field.type in ("date", "datetime") else value
+
+
+def _epoch_ms(field: Field, value: str) -> int:
+    """A stored date (midnight UTC) or moment, as change events carry it."""
+    if field.type == "date":
+        moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+    else:
+        moment = datetime.fromisoformat(value[:-5] + "+00:00")
+    return int(moment.timestamp() * 1000)
 
 
 def _hex(bits: int) -> str:

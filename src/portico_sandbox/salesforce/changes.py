@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from portico_sandbox.salesforce import events
+from portico_sandbox.salesforce.event_log import ring
+from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.lookup import ids_by, index_key, index_table
 from portico_sandbox.salesforce.schema import Entity
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.store import Row, Transaction
 
-Kind = Literal["CREATE", "UPDATE", "DELETE"]
+Kind = Literal["CREATE", "UPDATE", "DELETE", "UNDELETE"]
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,17 @@ class Change:
     record_id: str
     before: Row | None
     after: Row | None
+    was_deleted: bool = False
+    """Whether it lay in the recycle bin before."""
+    told_first: Kind | None = None
+    """What it stays, whatever came later."""
 
     @property
     def kind(self) -> Kind | None:
         """None where the record came and went within the transaction."""
         if self.before is None:
-            return "CREATE" if self.after else None
-        return "UPDATE" if self.after else "DELETE"
+            return ("UNDELETE" if self.was_deleted else "CREATE") if self.after else None
+        return self.told_first or ("UPDATE" if self.after else "DELETE")
 
 
 @dataclass
@@ -81,10 +87,20 @@ class Changes:
         self.tx.put(entity.table, row["Id"], {**row, "IsDeleted": True, "SystemModstamp": self.stamp})
         self._note(entity, row, None)
 
+    def unearth(self, entity: Entity, row: Row) -> None:
+        """Takes a soft-deleted row back out of the recycle bin."""
+        living = {**row, "IsDeleted": False, "SystemModstamp": self.stamp}
+        self._reindex(entity, row["Id"], None, living)
+        self.tx.put(entity.table, row["Id"], living)
+        self.made[entity.name, row["Id"]] = Change(entity, row["Id"], None, living, was_deleted=True)
+
     def _note(self, entity: Entity, before: Row | None, after: Row | None) -> None:
         key = (entity.name, (after or before or {})["Id"])
         known = self.made.get(key)
         if known:
+            if known.before and known.after and after is None and knob(self.sandbox, "update_then_delete") == "UPDATE":
+                known.told_first = "UPDATE"
+                return  # the values that it had last stay the final ones
             known.after = after
         else:
             self.made[key] = Change(entity, key[1], before, after)
@@ -113,7 +129,7 @@ def changing(sandbox: Sandbox, caller: Caller) -> Iterator[Changes]:
     for change in changes.made.values():
         if change.kind:
             _tell_ledger(sandbox, change, caller)
-    events.ring(sandbox)
+    ring(sandbox)
 
 
 @contextmanager
@@ -130,7 +146,7 @@ def wire_time(moment: datetime) -> str:
 
 
 def _tell_ledger(sandbox: Sandbox, change: Change, caller: Caller) -> None:
-    verb = {"CREATE": "create", "UPDATE": "update", "DELETE": "delete"}[change.kind or "UPDATE"]
+    verb = (change.kind or "UPDATE").lower()
     facts: dict[str, Any] = {"client": caller.client, "through_api": caller.through_api}
     if change.kind == "UPDATE":
         facts["fields"] = sorted(events.changed_fields(change))

@@ -11,6 +11,7 @@ from portico_sandbox.buttons import Button, ButtonRefused, Field
 from portico_sandbox.salesforce import rows
 from portico_sandbox.salesforce.changes import Caller, Changes, changing
 from portico_sandbox.salesforce.errors import Refusal
+from portico_sandbox.salesforce.event_control import BUTTONS as EVENT_BUTTONS
 from portico_sandbox.salesforce.ids import normal
 from portico_sandbox.salesforce.knobs import DEFAULTS, turn
 from portico_sandbox.salesforce.lookup import children_of, ids_by, row_of
@@ -279,4 +280,5 @@ BUTTONS: list[Button] = [
         "Periods, and facts about the vendor that nobody could verify.",
     ),
     *STREAM_BUTTONS,
+    *EVENT_BUTTONS,
 ]  # fmt: skip

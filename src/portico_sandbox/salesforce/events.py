@@ -1,6 +1,6 @@
-"""The log of change events: written with the transaction that they tell of, kept 72 h, read by position.
+"""What a transaction tells the world: one event per record or per set of equal changes, with everything in its header.
 
-Rows of `sf_events` are numbered without holes; their replay ids grow with the sandbox's clock and do have holes.
+The events go into `event_log.py`, in the transaction that they tell of; the dials of `event_faults.py` stand between.
 """
 
 from __future__ import annotations
@@ -8,103 +8,75 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from portico_sandbox.salesforce.channels import enriched_fields, selected_names
+from portico_sandbox.salesforce.event_faults import append
+from portico_sandbox.salesforce.event_log import ms, ring
+from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.objects import entity_named
 from portico_sandbox.salesforce.schema import COMPOUNDS, SYSTEM_FIELDS, Entity
+from portico_sandbox.salesforce.schema_versions import current_schema
+from portico_sandbox.salesforce.text_diff import diffed
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.store import Row, Store, Transaction
 
 if TYPE_CHECKING:
     from portico_sandbox.salesforce.changes import Change, Changes
 
-RETENTION = timedelta(hours=72)
 WHOLE_ENTITY = "000000000000000AAA"
 _COMMIT_BASE = 11_000_000_000_000_000  # real ones are above 2^53: clients must bear that
 
 
 def publish(changes: Changes) -> None:
     """Appends what the transaction did to selected objects. Part of that transaction."""
-    header = _transaction_header(changes.tx, changes.caller.change_origin, changes.caller.user_id, changes.at)
+    sandbox = changes.sandbox
+    header = transaction_header(changes.tx, changes.caller.change_origin, changes.caller.user_id, changes.at)
+    selected, left = selected_names(sandbox.store), int(knob(sandbox, "changes_per_transaction"))
+    overflown: set[str] = set()
     for number, group in enumerate(_merged(changes), start=1):
-        if group[0].entity.selected:
-            append(changes.sandbox, changes.tx, _event(header | {"sequenceNumber": number}, group), changes.at)
+        name = group[0].entity.name
+        if name not in selected:
+            continue
+        event = _event(sandbox, header | {"sequenceNumber": number}, group)
+        left -= len(group) * max(1, len(event["changed"]))
+        if left >= 0:
+            append(sandbox, changes.tx, _fitting(sandbox, event), changes.at)
+        elif name not in overflown:
+            overflown.add(name)
+            append(sandbox, changes.tx, _header_only(sandbox, event, "GAP_OVERFLOW", [WHOLE_ENTITY]), changes.at)
 
 
-def append(sandbox: Sandbox, tx: Transaction, event: Row, at: datetime) -> None:
-    """One event at the end of the log, or none, or two with one id, as the dials say."""
-    entity = event["header"]["entityName"]
-    lost = sandbox.dials.take("pubsub", entity, "drop_events")
-    copies = 2 if sandbox.dials.take("pubsub", entity, "duplicate_events") else 1
-    for _ in range(0 if lost else copies):
-        state = _advance(sandbox.store, tx, at, by_event=True)
-        state["last"] += 1
-        tx.put("sf_events", str(state["last"]), {**event, "replay": state["replay"], "at": _ms(at)})
-        tx.put("sf_stream", "state", state)
-    _forget_old(sandbox.store, tx, at)
-
-
-def gap(sandbox: Sandbox, kind: str, entity: str, record_ids: list[str]) -> None:
+def gap(sandbox: Sandbox, kind: str, entity: str, record_ids: list[str]) -> Row:
     """An event that tells that something changed and not what. `kind` is GAP_UPDATE, GAP_OVERFLOW and so on."""
     at = sandbox.clock.now()
     with sandbox.store.begin() as tx:
-        header = _transaction_header(tx, "", "", at) | {"sequenceNumber": 1}
+        header = transaction_header(tx, "", "", at) | {"sequenceNumber": 1}
         header |= {"entityName": entity, "recordIds": record_ids, "changeType": kind}
-        append(sandbox, tx, _body(header, {}, [], [], {}), at)
+        event = event_body(sandbox.store, header)
+        append(sandbox, tx, event, at)
     ring(sandbox)
+    return event
 
 
-def ring(sandbox: Sandbox) -> None:
-    """Wakes the open streams."""
-    for wake in list(sandbox.on_events):
-        wake()
+def event_body(store: Store, header: Row, **more: Any) -> Row:
+    """An event as the log keeps it: with a new id, and the schema that its object has now."""
+    entity = entity_named(header["entityName"])
+    assert entity  # only objects of this org are published
+    schema = current_schema(store, entity)
+    empty: Row = {"values": {}, "changed": [], "nulled": [], "diffs": [], "enriched": {}}
+    return {"id": str(uuid.uuid4()), "schema": schema.id, "header": header, **empty, **more}
 
 
-def start_log(tx: Transaction, at: datetime) -> None:
-    """An empty log. Replay ids of before mean nothing from now on."""
-    tx.put("sf_stream", "state", {"first": 1, "last": 0, "replay": _ms(at), "start": _ms(at)})
-
-
-def state_of(store: Store) -> Row:
-    """`first`, `last`: numbers of the oldest and newest event; `replay`: last id drawn; `start`: the first possible."""
-    return store.get("sf_stream", "state") or {"first": 1, "last": 0, "replay": 0, "start": 0}
-
-
-def newest_replay(sandbox: Sandbox) -> int:
-    """A position after everything so far. Draws a new one, so that waiting on a quiet log does not age."""
-    with sandbox.store.begin() as tx:
-        state = _advance(sandbox.store, tx, sandbox.clock.now(), by_event=False)
-        tx.put("sf_stream", "state", state)
-    return int(state["replay"])
-
-
-def number_after(sandbox: Sandbox, replay: int) -> int | None:
-    """The number of the first event after a replay id; None where the id is unknown, too old or of another log."""
-    state = state_of(sandbox.store)
-    oldest = _ms(sandbox.clock.now() - RETENTION)
-    if not max(state["start"], oldest) <= replay <= state["replay"]:
-        return None
-    low, high = state["first"], state["last"] + 1
-    while low < high:
-        middle = (low + high) // 2
-        row = sandbox.store.get("sf_events", str(middle))
-        if row and row["replay"] > replay:
-            high = middle
-        else:
-            low = middle + 1
-    return int(low)
-
-
-def oldest_number(sandbox: Sandbox) -> int:
-    """The number of the oldest event that is still kept."""
-    oldest = _ms(sandbox.clock.now() - RETENTION)
-    state = state_of(sandbox.store)
-    for number in range(state["first"], state["last"] + 1):
-        row = sandbox.store.get("sf_events", str(number))
-        if row and row["at"] >= oldest:
-            return number
-    return int(state["last"]) + 1
+def transaction_header(tx: Transaction, origin: str, user_id: str, at: datetime) -> Row:
+    return {
+        "changeOrigin": origin,
+        "transactionKey": str(uuid.uuid4()),
+        "commitTimestamp": ms(at),
+        "commitNumber": _COMMIT_BASE + tx.next("sf_commits"),
+        "commitUser": user_id,
+    }
 
 
 def changed_fields(change: Change) -> set[str]:
@@ -113,7 +85,7 @@ def changed_fields(change: Change) -> set[str]:
     return {each.name for each in change.entity.fields if before.get(each.name) != after.get(each.name)}
 
 
-def _event(header: Row, group: list[Change]) -> Row:
+def _event(sandbox: Sandbox, header: Row, group: list[Change]) -> Row:
     change = group[0]
     kind = change.kind
     full = header | {
@@ -121,26 +93,27 @@ def _event(header: Row, group: list[Change]) -> Row:
         "recordIds": [each.record_id for each in group],
         "changeType": kind,
     }
-    enriched = {each.record_id: _enrichment(each) for each in group} if kind != "CREATE" else {}
     if kind == "UPDATE":
-        after = change.after or {}
-        changed = _published(change.entity, changed_fields(change) | {"LastModifiedDate"})
-        nulled = [name for name in changed if after.get(name) is None]
-        return _body(full, {name: after.get(name) for name in changed}, changed, nulled, enriched)
-    stamped = not change.entity.no_stamps_in_create_events
+        return event_body(sandbox.store, full, **_update(sandbox, group))
+    if kind == "DELETE":
+        return event_body(sandbox.store, full, enriched=_enriched(sandbox, group))
+    stamped = not (kind == "CREATE" and change.entity.no_stamps_in_create_events)
     names = (name for name in _published(change.entity) if stamped or name not in SYSTEM_FIELDS)
-    values = {name: change.after.get(name) for name in names} if change.after else {}
-    return _body(full, values, [], [], enriched)
+    return event_body(sandbox.store, full, values={name: (change.after or {}).get(name) for name in names})
 
 
-def _body(header: Row, values: Row, changed: list[str], nulled: list[str], enriched: dict[str, Row]) -> Row:
+def _update(sandbox: Sandbox, group: list[Change]) -> Row:
+    change = group[0]
+    after = change.after or change.before or {}
+    changed = _published(change.entity, changed_fields(change) | {"LastModifiedDate"})
+    values: Row = {name: after.get(name) for name in changed}
+    diffs = diffed(change.before or {}, values, int(knob(sandbox, "diff_texts_from")))
     return {
-        "id": str(uuid.uuid4()),
-        "header": header,
-        "values": values,
+        "values": values | diffs,
         "changed": changed,
-        "nulled": nulled,
-        "enriched": enriched,
+        "nulled": [name for name in changed if after.get(name) is None],
+        "diffs": sorted(diffs),
+        "enriched": _enriched(sandbox, group),
     }
 
 
@@ -150,61 +123,33 @@ def _published(entity: Entity, among: set[str] | None = None) -> list[str]:
     return [each.name for each in fields if among is None or each.name in among]
 
 
-def _enrichment(change: Change) -> Row:
-    row = change.after or change.before or {}
-    return {name: row.get(name) for name in change.entity.enriched}
+def _enriched(sandbox: Sandbox, group: list[Change]) -> dict[str, Row]:
+    """What channels may want to know of a record even where its row is gone when they ask."""
+    names = enriched_fields(sandbox.store, group[0].entity.name)
+    return {each.record_id: {name: (each.after or each.before or {}).get(name) for name in names} for each in group}
 
 
 def _merged(changes: Changes) -> Iterator[list[Change]]:
-    """Identical updates or deletions of one transaction become one event with several record ids."""
+    """Equal changes of one transaction become one event with several record ids."""
     groups: dict[str, list[Change]] = {}
     for change in changes.made.values():
         kind = change.kind
         if kind is None:
             continue
-        sameness: Any = change.record_id
-        if kind == "UPDATE":
-            sameness = {name: (change.after or {}).get(name) for name in sorted(changed_fields(change))}
-        elif kind == "DELETE":
-            sameness = ""
+        names = changed_fields(change) if kind == "UPDATE" else set(_published(change.entity))
+        row = (change.after or change.before or {}) if kind != "DELETE" else {}
+        sameness: Any = {name: row.get(name) for name in sorted(names)}
         groups.setdefault(json.dumps([change.entity.name, kind, sameness], default=str), []).append(change)
     yield from groups.values()
 
 
-def _transaction_header(tx: Transaction, origin: str, user_id: str, at: datetime) -> Row:
-    return {
-        "changeOrigin": origin,
-        "transactionKey": str(uuid.uuid4()),
-        "commitTimestamp": _ms(at),
-        "commitNumber": _COMMIT_BASE + tx.next("sf_commits"),
-        "commitUser": user_id,
-    }
+def _fitting(sandbox: Sandbox, event: Row) -> Row:
+    """The event; a gap instead where it is larger than events may be."""
+    size = sum(len(str(value).encode()) for value in event["values"].values() if value is not None)
+    if size <= int(knob(sandbox, "largest_event")):
+        return event
+    return _header_only(sandbox, event, f"GAP_{event['header']['changeType']}", event["header"]["recordIds"])
 
 
-def _advance(store: Store, tx: Transaction, at: datetime, *, by_event: bool) -> Row:
-    """The stream's state with a replay id drawn. Never smaller than before, even where the clock was set back."""
-    state = dict(state_of(store))
-    hole = 1 + tx.next("sf_replay_holes") % 3 if by_event else 0
-    state["replay"] = max(_ms(at), state["replay"] + hole)
-    return state
-
-
-def _forget_old(store: Store, tx: Transaction, at: datetime) -> None:
-    state = dict(state_of(store))
-    oldest = _ms(at - RETENTION)
-    first = state["first"]
-    while first <= state["last"] and (store.get("sf_events", str(first)) or {"at": 0})["at"] < oldest:
-        tx.delete("sf_events", str(first))
-        first += 1
-    if first != state["first"]:
-        tx.put("sf_stream", "state", {**state, "first": first})
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def entity_of(event: Row) -> Entity:
-    entity = entity_named(event["header"]["entityName"])
-    assert entity  # only objects of this org are published
-    return entity
+def _header_only(sandbox: Sandbox, event: Row, kind: str, record_ids: list[str]) -> Row:
+    return event_body(sandbox.store, event["header"] | {"changeType": kind, "recordIds": record_ids})

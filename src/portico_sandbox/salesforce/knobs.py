@@ -9,6 +9,20 @@ from portico_sandbox.sandbox import Sandbox
 DEFAULTS: Final[dict[str, str]] = {
     "keepalive_seconds": "270",  # an empty answer at the latest after so long without an event
     "idle_seconds": "60",  # a stream without credit is closed after this
+    "initial_response": "yes",  # an empty answer as soon as a subscription stands
+    "events_per_response": "100",
+    "largest_response": "3000000",  # bytes
+    "largest_event": "1000000",  # bytes; beyond it there is a gap event
+    "changes_per_transaction": "100000",  # beyond it there is one overflow event per object
+    "diff_texts_from": "1000",  # characters from which a changed text is told as a diff; 0: never
+    "gaps_pass_filters": "yes",
+    "selected_objects": "5",  # how many may publish their changes; 0: any number
+    "deliveries_per_day": "0",  # events of rolling 24 h, all clients together; 0: any number
+    "clients": "0",  # open subscriptions; 0: any number
+    "limit_status": "RESOURCE_EXHAUSTED",  # gRPC status of both limits
+    "forbidden_topic": "PERMISSION_DENIED",  # gRPC status
+    "dead_tokens_end_streams": "no",
+    "update_then_delete": "UPDATE",  # what one transaction tells that did both: its first change
     "activation_with_other_fields": "FIELD_INTEGRITY_EXCEPTION",
     "activation_without_items": "FAILED_ACTIVATION",
     "created_activated": "FAILED_ACTIVATION",
@@ -18,6 +32,15 @@ DEFAULTS: Final[dict[str, str]] = {
     "session_hours": "2",  # of inactivity
     "daily_calls": "100000",
     "smallest_batch": "1",  # the vendor's is 200; small worlds must page as well
+    "locator_hours": "48",
+    "long_call_seconds": "20",  # calls that last longer are counted as concurrent
+    "concurrent_calls": "25",  # long ones at a time
+    "soap_login_newest": "64",  # API version; later ones have no login()
+    "orders_feature": "on",  # off: Order and its kin are unknown objects
+    "duplicate_rule": "off",  # alert, block
+    "locked_row_status": "400",  # HTTP
+    "precondition_failed": "PRECONDITION_FAILED",  # errorCode of a 412
+    "too_many_subrequests": "LIMIT_EXCEEDED",  # errorCode of envelopes with too much in them
 }
 
 

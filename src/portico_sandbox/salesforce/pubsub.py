@@ -15,12 +15,14 @@ from typing import Any, NoReturn
 import grpc
 
 from portico_sandbox.salesforce import wire
-from portico_sandbox.salesforce.avro_schemas import schema_by_id
-from portico_sandbox.salesforce.events import ring
+from portico_sandbox.salesforce.event_log import ring
 from portico_sandbox.salesforce.keys import ensure_keys
 from portico_sandbox.salesforce.knobs import knob
+from portico_sandbox.salesforce.positions import first_number
+from portico_sandbox.salesforce.schema_versions import schema_with
 from portico_sandbox.salesforce.sessions import session_of
-from portico_sandbox.salesforce.stream import Ended, Stream, open_stream
+from portico_sandbox.salesforce.stream import Stream
+from portico_sandbox.salesforce.stream_ends import Ended, check_allocation, check_client_limit
 from portico_sandbox.salesforce.topics import Topic, topic_named
 from portico_sandbox.sandbox import Sandbox
 
@@ -87,15 +89,15 @@ async def GetTopic(sandbox: Sandbox, request: Any, context: Any) -> Any:
     return wire.TopicInfo(
         topic_name=topic.name,
         tenant_guid="core/sandbox/portico",
-        can_publish=False,
-        can_subscribe=True,
+        can_publish=topic.can_publish,
+        can_subscribe=topic.can_subscribe,
         schema_id=topic.schema_id,
         rpc_id=str(uuid.uuid4()),
     )
 
 
 async def GetSchema(sandbox: Sandbox, request: Any, context: Any) -> Any:
-    schema = schema_by_id(request.schema_id)
+    schema = schema_with(sandbox.store, request.schema_id)
     if schema is None:
         await _end(context, Ended("NOT_FOUND", "schema.not.found", f"No schema has the id {request.schema_id}"))
     return wire.SchemaInfo(schema_json=schema.json, schema_id=schema.id, rpc_id=str(uuid.uuid4()))
@@ -105,25 +107,39 @@ async def _subscribe(sandbox: Sandbox, context: Any) -> None:
     first = await context.read()
     if first is grpc.aio.EOF:
         return
-    topic = await _topic(sandbox, context, first.topic_name)
     try:
-        stream = open_stream(sandbox, topic, first)
+        topic = await _topic(sandbox, context, first.topic_name)
+        check_topic(sandbox, topic)
+        number = first_number(sandbox, first.replay_preset, first.replay_id)
+        stream = Stream(sandbox, topic, number, token=_metadata(context)["accesstoken"])
+        stream.ask_for_more(first.num_requested)
+        await _streamed(sandbox, context, stream)
     except Ended as ended:
         await _end(context, ended)
+
+
+async def _streamed(sandbox: Sandbox, context: Any, stream: Stream) -> None:
     sandbox.on_events.append(stream.wake)
     reader = asyncio.create_task(_read_credit(stream, context))
     try:
         await stream.run(lambda response: _send(sandbox, context, response))
-    except Ended as ended:
-        await _end(context, ended)
     finally:
         reader.cancel()
         sandbox.on_events.remove(stream.wake)
 
 
+def check_topic(sandbox: Sandbox, topic: Topic) -> None:
+    """Raises Ended where nobody may subscribe now."""
+    if not topic.can_subscribe:
+        status = knob(sandbox, "forbidden_topic")
+        raise Ended(status, "topic.permission.denied", f"This user can't subscribe to {topic.name}")
+    check_client_limit(sandbox)
+    check_allocation(sandbox)
+
+
 async def _read_credit(stream: Stream, context: Any) -> None:
     while (request := await context.read()) is not grpc.aio.EOF:
-        stream.ask_for_more(request)
+        stream.ask_for_more(request.num_requested, request.topic_name)
     stream.end(None)
 
 
@@ -141,14 +157,39 @@ async def _enter(sandbox: Sandbox, context: Any, call: str) -> None:
     slow = sandbox.dials.take("pubsub", call, "slow") if call != "Subscribe" else None
     if slow:
         await asyncio.sleep(slow.seconds)
-    metadata = dict(context.invocation_metadata() or ())
+    refused = sandbox.dials.take("pubsub", call, "refuse")
+    if refused:
+        await _end(context, refusal_of(sandbox, refused.code))
+    metadata = _metadata(context)
     session = session_of(sandbox, metadata.get("accesstoken"))
     if session is None or metadata.get("tenantid") != session.organization_id or not metadata.get("instanceurl"):
         await _end(context, Ended("UNAUTHENTICATED", "service.auth.error", "Authentication failed"))
 
 
+def refusal_of(sandbox: Sandbox, code: str) -> Ended:
+    """What a code of the vendor's table means. A code that is not in it ends calls with UNKNOWN."""
+    limit = knob(sandbox, "limit_status")
+    statuses = {
+        "subscription.fetch.replayid.corrupted": "INVALID_ARGUMENT",
+        "subscription.fetch.replayid.validation.failed": "INVALID_ARGUMENT",
+        "subscription.fetch.requested.events.invalid": "INVALID_ARGUMENT",
+        "service.auth.error": "UNAUTHENTICATED",
+        "service.auth.refresh.invalid": "UNAUTHENTICATED",
+        "service.unavailable": "UNAVAILABLE",
+        "concurrent.client.limit.exceeded": limit,
+        "subscription.limit.exceeded": limit,
+        "topic.not.found": knob(sandbox, "unknown_topic"),
+        "topic.permission.denied": knob(sandbox, "forbidden_topic"),
+    }
+    return Ended(statuses.get(code, "UNKNOWN"), code, "Refused by a dial.")
+
+
+def _metadata(context: Any) -> dict[str, str]:
+    return dict(context.invocation_metadata() or ())
+
+
 async def _topic(sandbox: Sandbox, context: Any, name: str) -> Topic:
-    topic = topic_named(name)
+    topic = topic_named(sandbox, name)
     if topic is None:
         status = knob(sandbox, "unknown_topic")
         await _end(context, Ended(status, "topic.not.found", f"The topic {name} does not exist or is not enabled"))
@@ -160,5 +201,6 @@ async def _end(context: Any, ended: Ended) -> NoReturn:
     rpc_id = str(uuid.uuid4())
     trailers = (("error-code", _PREFIX + ended.code), ("rpc-id", rpc_id)) if ended.code else (("rpc-id", rpc_id),)
     status = getattr(grpc.StatusCode, ended.status)
-    await context.abort(status, f"{ended.message} rpcId: {rpc_id}", trailing_metadata=trailers)
+    message = ended.message if ended.bare else f"{ended.message} rpcId: {rpc_id}"
+    await context.abort(status, message, trailing_metadata=() if ended.bare else trailers)
     raise AssertionError("abort does not return")

@@ -7,7 +7,7 @@ from datetime import datetime, time
 from portico_sandbox.clock import TOKYO
 from portico_sandbox.salesforce import rows
 from portico_sandbox.salesforce.changes import Caller, Changes, seeding
-from portico_sandbox.salesforce.events import start_log
+from portico_sandbox.salesforce.event_log import start_log
 from portico_sandbox.salesforce.keys import ensure_keys
 from portico_sandbox.salesforce.objects import (
     ACCOUNT,

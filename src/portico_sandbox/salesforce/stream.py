@@ -9,84 +9,84 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from portico_sandbox.salesforce import wire
-from portico_sandbox.salesforce.events import newest_replay, number_after, oldest_number, ring, state_of
+from portico_sandbox.salesforce.event_log import newest_replay, read, state_of
 from portico_sandbox.salesforce.knobs import knob
-from portico_sandbox.salesforce.topics import Delivery, Topic, deliveries
+from portico_sandbox.salesforce.positions import replay_bytes
+from portico_sandbox.salesforce.stream_ends import (
+    Birth,
+    Closed,
+    Ended,
+    check_allocation,
+    count_delivered,
+    faults_of,
+    network_reset,
+)
+from portico_sandbox.salesforce.topics import Delivery, Topic, deliveries, topic_named
 from portico_sandbox.sandbox import Sandbox
 
 MOST_CREDIT = 100
-_LARGEST_BATCH = 100  # events in one response; keeps it far below 3 MB
 _TICK = 0.25  # seconds; dials and knobs are turned without a word to us
+_READ_AT_ONCE = 100
 
-
-class Ended(Exception):
-    """The stream ends: `status` is the gRPC status, `code` the vendor's error code without its prefix."""
-
-    def __init__(self, status: str, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-
-
-def open_stream(sandbox: Sandbox, topic: Topic, request: Any) -> Stream:
-    """The subscription that a first FetchRequest asks for. Raises Ended where its replay or credit is wrong."""
-    stream = Stream(sandbox, topic, _first_number(sandbox, request))
-    stream.ask_for_more(request)
-    if stream.ending:
-        raise stream.ending
-    return stream
-
-
-def cut_streams(sandbox: Sandbox, ended: Ended) -> None:
-    """Ends every open stream."""
-    with sandbox.store.begin() as tx:
-        cut = {"status": ended.status, "code": ended.code, "message": ended.message}
-        tx.put("sf_stream", "cut", {"number": tx.next("sf_cuts"), **cut})
-    ring(sandbox)
+Send = Callable[[Any], Awaitable[None]]
 
 
 class Stream:
-    def __init__(self, sandbox: Sandbox, topic: Topic, next_number: int) -> None:
+    """`response` is the message class that it sends: of Subscribe or of ManagedSubscribe."""
+
+    def __init__(
+        self, sandbox: Sandbox, topic: Topic, next_number: int, *, token: str, response: Any = wire.FetchResponse
+    ) -> None:
+        self.topic = topic
         self._sandbox = sandbox
-        self._topic = topic
         self._next = next_number
-        self._log_start = state_of(sandbox.store)["start"]
-        self._cut = self._cut_number()
+        self._token = token
+        self._response_type = response
+        self._born = Birth.now(sandbox)
         self._credit = 0
+        self._sent = 0
         self._pending: deque[Delivery] = deque()
         self._rung = asyncio.Event()
-        self.ending: Ended | None = None
+        self._ending: Ended | None = None
         self._finished = False
 
     def wake(self) -> None:
         self._rung.set()
 
-    def ask_for_more(self, request: Any) -> None:
-        """Takes the credit of a FetchRequest; what is wrong with it ends the stream."""
-        if request.topic_name not in ("", self._topic.name):
+    def ask_for_more(self, credit: int, topic_name: str = "") -> None:
+        """Takes the credit of a request; what is wrong with it ends the stream."""
+        if topic_name not in ("", self.topic.name):
             self.end(Ended("INVALID_ARGUMENT", "subscription.fetch.topic.mismatch", "The topic of a stream is fixed"))
-        elif request.num_requested <= 0:
+        elif credit <= 0:
             message = "The number of requested events must be positive"
             self.end(Ended("INVALID_ARGUMENT", "subscription.fetch.requested.events.invalid", message))
-        self._credit = min(self._credit + request.num_requested, MOST_CREDIT)
+        self._credit = min(self._credit + max(credit, 0), MOST_CREDIT)
         self.wake()
 
     def end(self, ended: Ended | None) -> None:
         """None: the client has hung up its side, a clean end."""
-        self.ending = self.ending or ended
+        self._ending = self._ending or ended
         self._finished = True
         self.wake()
 
-    async def run(self, send: Callable[[Any], Awaitable[None]]) -> None:
+    async def run(self, send: Send) -> None:
         """Delivers until the stream ends. Raises Ended where it ends with an error."""
+        try:
+            await self._deliver(send)
+        except Closed:
+            return
+
+    async def _deliver(self, send: Send) -> None:
         loop = asyncio.get_running_loop()
         spoke = loop.time()
-        if not self._fill():
+        if self._greets() and not await self._fill():
             await send(self._response([]))  # tells at once that the subscription stands
         while not self._is_over():
             self._rung.clear()
-            if self._credit and self._fill():
+            if self._is_silent():
+                await self._wait()
+                continue
+            if self._credit and await self._fill():
                 await send(self._response(self._take()))
                 spoke = loop.time()
                 continue
@@ -98,46 +98,72 @@ class Stream:
                 return
             await self._wait()
 
+    def _greets(self) -> bool:
+        is_wrong = self._ending is not None or self._is_silent()
+        return not is_wrong and knob(self._sandbox, "initial_response") == "yes"
+
+    def _is_silent(self) -> bool:
+        return bool(faults_of(self._sandbox)["silent"])
+
     def _is_over(self) -> bool:
-        """Raises Ended where somebody or something ends the stream."""
-        if self.ending:
-            raise self.ending
-        cut = self._sandbox.store.get("sf_stream", "cut")
-        if cut and cut["number"] != self._cut:
-            raise Ended(cut["status"], cut["code"], cut["message"])
-        if state_of(self._sandbox.store)["start"] != self._log_start:
-            raise Ended("UNAVAILABLE", "service.unavailable", "The stream was reset")
-        dials = self._sandbox.dials.active()
-        if any(dial.system == "pubsub" and dial.mode == "down" and dial.call in ("*", "Subscribe") for dial in dials):
-            raise Ended("UNAVAILABLE", "service.unavailable", "The service is not available")
+        """Raises Ended or Closed where somebody or something ends the stream."""
+        if self._ending:
+            raise self._ending
+        self._born.check(self._sandbox, self._token)
         return self._finished
 
-    def _fill(self) -> bool:
+    async def _fill(self) -> bool:
         """Reads on in the log until there is something to send."""
-        last = state_of(self._sandbox.store)["last"]
-        while len(self._pending) < _LARGEST_BATCH and self._next <= last:
-            event = self._sandbox.store.get("sf_events", str(self._next))
-            self._next += 1
-            if event:
-                self._pending.extend(deliveries(self._sandbox, self._topic, event))
+        while not self._pending and self._next <= state_of(self._sandbox.store)["last"]:
+            topic = topic_named(self._sandbox, self.topic.name)
+            if topic is None:
+                raise Ended(knob(self._sandbox, "unknown_topic"), "topic.not.found", "The topic is gone")
+            topic.schemas.update(self.topic.schemas)
+            self.topic = topic
+            entries = read(self._sandbox.store, self._next, _READ_AT_ONCE)
+            for entry in entries:
+                self._pending.extend(deliveries(self._sandbox, topic, entry))
+            self._next = entries[-1].number + 1 if entries else state_of(self._sandbox.store)["last"] + 1
+            await asyncio.sleep(0)
         return bool(self._pending)
 
     def _take(self) -> list[Delivery]:
-        count = min(self._credit, len(self._pending), _LARGEST_BATCH)
-        self._credit -= count
-        return [self._pending.popleft() for _ in range(count)]
+        """The next batch: within credit, size and what the faults leave; parts of one event together if they fit."""
+        check_allocation(self._sandbox)
+        count = min(self._credit, len(self._pending), self._until_fault())
+        size, most = 0, int(knob(self._sandbox, "largest_response"))
+        batch: list[Delivery] = []
+        while len(batch) < count and (not batch or size + len(self._pending[0].payload) < most):
+            batch.append(self._pending.popleft())
+            size += len(batch[-1].payload) + 100
+        self._put_back_parts(batch)
+        self._credit -= len(batch)
+        self._sent += len(batch)
+        count_delivered(self._sandbox, len(batch))
+        return batch
+
+    def _until_fault(self) -> int:
+        """How many events may come until a fault ends the stream. Raises Ended or Closed where it is due."""
+        most = max(1, int(knob(self._sandbox, "events_per_response")))
+        faults = faults_of(self._sandbox)
+        for name, ended in (("reset_every", network_reset()), ("close_every", Closed())):
+            if faults[name]:
+                if self._sent >= faults[name]:
+                    raise ended
+                most = min(most, faults[name] - self._sent)
+        return most
+
+    def _put_back_parts(self, batch: list[Delivery]) -> None:
+        """Ends the batch between two events of the log where there is such a place."""
+        following = [*batch[1:], self._pending[0] if self._pending else None]
+        ends = [n for n, each in enumerate(following, 1) if each is None or each.number != batch[n - 1].number]
+        while ends and len(batch) > ends[-1]:
+            self._pending.appendleft(batch.pop())
 
     def _response(self, batch: list[Delivery]) -> Any:
-        latest = batch[-1].replay if batch else newest_replay(self._sandbox)
-        return wire.FetchResponse(
-            events=[
-                wire.ConsumerEvent(
-                    event=wire.ProducerEvent(id=each.event_id, schema_id=each.schema_id, payload=each.payload),
-                    replay_id=replay_bytes(each.replay),
-                )
-                for each in batch
-            ],
-            latest_replay_id=replay_bytes(latest),
+        return self._response_type(
+            events=[_consumed(each) for each in batch],
+            latest_replay_id=replay_bytes(batch[-1].replay if batch else newest_replay(self._sandbox)),
             rpc_id=str(uuid.uuid4()),
             pending_num_requested=self._credit,
         )
@@ -148,47 +174,9 @@ class Stream:
         except TimeoutError:
             return
 
-    def _cut_number(self) -> int:
-        cut = self._sandbox.store.get("sf_stream", "cut")
-        return int(cut["number"]) if cut else 0
 
-
-def replay_bytes(number: int) -> bytes:
-    """Ten opaque bytes, as seen on real streams."""
-    return number.to_bytes(8, "big") + b"\0\0"
-
-
-def _first_number(sandbox: Sandbox, request: Any) -> int:
-    if request.replay_preset == wire.EARLIEST:
-        return oldest_number(sandbox)
-    if request.replay_preset != wire.CUSTOM:
-        return int(state_of(sandbox.store)["last"]) + 1
-    if not request.replay_id:
-        code = "subscription.fetch.replayid.validation.failed"
-        raise Ended("INVALID_ARGUMENT", code, "A custom replay wants a replay id")
-    number = None if _is_spoiled(sandbox) else _number_after(sandbox, request.replay_id)
-    if number is None:
-        code = "subscription.fetch.replayid.corrupted"
-        raise Ended("INVALID_ARGUMENT", code, "The replay id is invalid or no longer kept")
-    return number
-
-
-def _number_after(sandbox: Sandbox, replay: bytes) -> int | None:
-    # Some clients keep only the first eight bytes; the vendor bears that.
-    if len(replay) not in (8, 10) or replay[8:].strip(b"\0"):
-        return None
-    return number_after(sandbox, int.from_bytes(replay[:8], "big"))
-
-
-def spoil_next_replay(sandbox: Sandbox) -> None:
-    """The next stream that resumes from a stored id is told that the id means nothing any more."""
-    with sandbox.store.begin() as tx:
-        tx.put("sf_stream", "spoiled", {"times": 1})
-
-
-def _is_spoiled(sandbox: Sandbox) -> bool:
-    spoiled = sandbox.store.get("sf_stream", "spoiled") is not None
-    if spoiled:
-        with sandbox.store.begin() as tx:
-            tx.delete("sf_stream", "spoiled")
-    return spoiled
+def _consumed(each: Delivery) -> Any:
+    event = wire.ProducerEvent(id=each.event_id, schema_id=each.schema_id, payload=each.payload)
+    for key, value in each.headers:
+        event.headers.add(key=key, value=value)
+    return wire.ConsumerEvent(event=event, replay_id=replay_bytes(each.replay))

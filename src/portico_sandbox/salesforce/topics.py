@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from portico_sandbox.salesforce.avro_schemas import bitmap, encoded, schema_of
-from portico_sandbox.salesforce.events import entity_of
+from portico_sandbox.salesforce.avro_schemas import EventSchema
+from portico_sandbox.salesforce.channels import PORTAL_CHANNEL, Member, channel_names, members_of, selected_names
+from portico_sandbox.salesforce.event_log import Entry
+from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.lookup import row_of
-from portico_sandbox.salesforce.objects import SELECTED
-from portico_sandbox.salesforce.schema import Entity
+from portico_sandbox.salesforce.objects import ENTITIES, entity_named
+from portico_sandbox.salesforce.schema_versions import current_schema, schema_with
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.store import Row
 
-PORTAL_CHANNEL = "/data/Portico__chn"
+__all__ = ["PORTAL_CHANNEL", "Delivery", "Topic", "deliveries", "topic_named"]
 
 
 @dataclass(frozen=True)
 class Topic:
     name: str
-    entities: tuple[Entity, ...]
-    enriched: bool = False
-
-    @property
-    def schema_id(self) -> str:
-        """Of a topic that carries several objects there is none: every event names its own."""
-        return schema_of(self.entities[0]).id if len(self.entities) == 1 else ""
+    members: Mapping[str, Member]
+    """By object name."""
+    is_channel: bool = False
+    schema_id: str = ""
+    """Of a topic that carries several objects there is none: every event names its own."""
+    can_publish: bool = False
+    can_subscribe: bool = True
+    schemas: dict[str, EventSchema] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -36,52 +40,109 @@ class Delivery:
     schema_id: str
     payload: bytes
     replay: int
+    number: int
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
-def topic_named(name: str) -> Topic | None:
+def topic_named(sandbox: Sandbox, name: str) -> Topic | None:
     """Names are case-sensitive here."""
-    return _TOPICS.get(name)
+    store = sandbox.store
+    may = (store.get("sf_topics", name) or {"can_subscribe": True})["can_subscribe"]
+    selected = selected_names(store)
+    if name == "/data/ChangeEvents":
+        return Topic(name, {each: Member(each) for each in selected}, can_subscribe=may)
+    if name in channel_names(store):
+        members = {each.entity: each for each in members_of(store, name) if each.entity in selected}
+        return Topic(name, members, is_channel=True, can_subscribe=may)
+    entity = next((each for each in ENTITIES if _topic_of(each.name) == name), None)
+    if entity is None or entity.name not in selected:
+        return None
+    return Topic(name, {entity.name: Member(entity.name)}, False, current_schema(store, entity).id, can_subscribe=may)
 
 
-def deliveries(sandbox: Sandbox, topic: Topic, event: Row) -> list[Delivery]:
+def deliveries(sandbox: Sandbox, topic: Topic, entry: Entry) -> list[Delivery]:
     """None where the topic does not carry the object; several where enrichment takes a merged event apart."""
-    entity = entity_of(event)
-    if entity not in topic.entities:
+    event = entry.body
+    header: Row = event["header"]
+    member = topic.members.get(header["entityName"])
+    if member is None:
         return []
-    ids = event["header"]["recordIds"]
-    if not (topic.enriched and entity.enriched and event["enriched"]):
-        return [_delivery(entity, event, event["id"], ids, event["values"])]
+    if not (topic.is_channel and member.all_enriched) or header["changeType"].startswith("GAP_"):
+        is_wanted = not topic.is_channel or _passes(sandbox, member, event, header["recordIds"][0])
+        return [_delivery(sandbox, topic, entry, entry.id, header["recordIds"], event["values"])] if is_wanted else []
+    single = len(header["recordIds"]) == 1
     return [
-        _delivery(entity, event, _part_id(event, each), [each], _enriched(sandbox, entity, event, each)) for each in ids
-    ]
+        _delivery(
+            sandbox, topic, entry, entry.id if single else _part_id(entry.id, each), [each],
+            _enriched(sandbox, member, event, each),
+        )
+        for each in header["recordIds"]
+        if _passes(sandbox, member, event, each)
+    ]  # fmt: skip
 
 
-def _delivery(entity: Entity, event: Row, event_id: str, record_ids: list[str], values: Row) -> Delivery:
+def _topic_of(entity_name: str) -> str:
+    stem = f"{entity_name.removesuffix('__c')}__" if entity_name.endswith("__c") else entity_name
+    return f"/data/{stem}ChangeEvent"
+
+
+def _delivery(
+    sandbox: Sandbox, topic: Topic, entry: Entry, event_id: str, record_ids: list[str], values: Row
+) -> Delivery:
+    event = entry.body
+    schema = _schema(sandbox, topic, event["schema"])
     header = event["header"] | {
         "recordIds": record_ids,
-        "nulledFields": bitmap(entity, event["nulled"]),
-        "diffFields": [],
-        "changedFields": bitmap(entity, event["changed"]),
+        "nulledFields": schema.bitmap(event["nulled"]),
+        "diffFields": schema.bitmap(event["diffs"]),
+        "changedFields": schema.bitmap(event["changed"]),
     }
-    return Delivery(event_id, schema_of(entity).id, encoded(entity, header, values), event["replay"])
+    payload = schema.encoded(header, values)
+    if event.get("broken"):
+        payload = b"\xff" + payload[: len(payload) // 2]
+    return Delivery(event_id, event.get("unknown_schema") or schema.id, payload, entry.replay, entry.number)
 
 
-def _enriched(sandbox: Sandbox, entity: Entity, event: Row, record_id: str) -> Row:
-    """Unchanged fields beside the changed ones: of the row as it is now, else as it was when it went."""
-    row = row_of(sandbox.store, entity, record_id, deleted=True) or event["enriched"].get(record_id, {})
+def _schema(sandbox: Sandbox, topic: Topic, schema_id: str) -> EventSchema:
+    """Looked up once for a topic and not for every event."""
+    if schema_id not in topic.schemas:
+        found = schema_with(sandbox.store, schema_id)
+        assert found  # whatever was logged was written with a schema of ours
+        topic.schemas[schema_id] = found
+    return topic.schemas[schema_id]
+
+
+def _passes(sandbox: Sandbox, member: Member, event: Row, record_id: str) -> bool:
+    """Whether the channel's filter lets the record through. Gaps carry no values: a knob says what becomes of them."""
+    wanted = member.parsed_filter
+    if wanted is None:
+        return True
+    if event["header"]["changeType"].startswith("GAP_"):
+        return knob(sandbox, "gaps_pass_filters") == "yes"
+    return wanted.test(_record(sandbox, member, event, record_id) | _whole(event))
+
+
+def _whole(event: Row) -> Row:
+    """Values that the event itself has, but for long texts that it has as a diff only."""
+    return {name: value for name, value in event["values"].items() if name not in event["diffs"]}
+
+
+def _enriched(sandbox: Sandbox, member: Member, event: Row, record_id: str) -> Row:
+    """Unchanged fields beside the changed ones; new and restored records are told whole anyway."""
     values: Row = event["values"]
-    return {name: row.get(name) for name in entity.enriched} | values
+    if event["header"]["changeType"] in ("CREATE", "UNDELETE"):
+        return values
+    row = _record(sandbox, member, event, record_id)
+    return {name: row.get(name) for name in member.all_enriched} | values
 
 
-def _part_id(event: Row, record_id: str) -> str:
+def _record(sandbox: Sandbox, member: Member, event: Row, record_id: str) -> Row:
+    """The row as it is now, which a replay shows too; else as it was when it went."""
+    entity = entity_named(member.entity)
+    row = row_of(sandbox.store, entity, record_id, deleted=True) if entity else None
+    return dict(row or event["enriched"].get(record_id, {}))
+
+
+def _part_id(event_id: str, record_id: str) -> str:
     """Parts of a merged event share its replay id, not its id: who drops doubles by id must not lose one."""
-    if len(event["header"]["recordIds"]) == 1:
-        return str(event["id"])
-    return str(uuid.uuid5(uuid.UUID(event["id"]), record_id))
-
-
-_TOPICS = {
-    f"/data/{entity.name}ChangeEvent": Topic(f"/data/{entity.name}ChangeEvent", (entity,)) for entity in SELECTED
-}
-_TOPICS["/data/ChangeEvents"] = Topic("/data/ChangeEvents", SELECTED)
-_TOPICS[PORTAL_CHANNEL] = Topic(PORTAL_CHANNEL, SELECTED, enriched=True)
+    return str(uuid.uuid5(uuid.UUID(event_id), record_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from portico_sandbox.salesforce.changes import wire_time
@@ -35,15 +35,6 @@ def parse_moment(value: Any) -> str | None:
         return wire_time(datetime.fromisoformat(f"{found[1]}{(found[2] or '.000')[:4].ljust(4, '0')}{offset}"))
     except ValueError:
         return None
-
-
-def epoch_ms(field: Field, value: str) -> int:
-    """A stored date (midnight UTC) or moment, as change events carry it."""
-    if field.type == "date":
-        moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-    else:
-        moment = datetime.fromisoformat(value[:-5] + "+00:00")
-    return int(moment.timestamp() * 1000)
 
 
 def _text(field: Field, value: Any) -> str | None:
