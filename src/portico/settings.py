@@ -196,6 +196,9 @@ class SalesforceSettings(BaseSettings):
     login_url: str = "https://login.salesforce.com"
     audience: str = "https://login.salesforce.com"
     client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    """Where it is set, tokens come by the client credentials flow (`login_url` is then the org's My Domain), and user
+    name and private key are not used."""
     username: str = ""
     private_key_path: Path = Path("var/demo/sandbox/salesforce.key")
     api_version: str = "68.0"
@@ -230,8 +233,13 @@ class SalesforceSettings(BaseSettings):
     """What the customer chooses → the org's value of Priority; one that is left out is not sent."""
     token_minutes: int = 60
     """A token is minted anew after this time, also when it still works."""
+    reserved_calls_percent: float = 10
+    """Of the API calls that the org may make in 24 hours, what is kept for orders, fulfillment and sign-up; everything
+    else says "try again later" then."""
     spent_pause_seconds: float = 30
-    """How long no call goes out after Salesforce said that the calls of the day are spent."""
+    """While the calls of the day are kept for orders: how often one other call looks whether there are more again."""
+    lock_seconds: float = 15
+    """For how long a write is tried again whose record another one holds (UNABLE_TO_LOCK_ROW)."""
     pubsub_silence_seconds: float = 300
     """A stream without any message for so long is dead: the service speaks at least every 270 s."""
 

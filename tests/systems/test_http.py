@@ -219,13 +219,6 @@ async def test_after_five_failures_calls_stop_and_one_probe_opens_the_way() -> N
         assert (await write(door)).status == 200
 
 
-async def test_a_pause_stops_calls_at_once() -> None:
-    async with raw_server(answer()) as server, a_door(server.url) as door:
-        door.pause(60)
-        assert not (await down(door)).sent
-    assert server.heads == []
-
-
 async def test_one_log_line_and_one_observation_without_address_or_body() -> None:
     async with raw_server(answer(201, b"private answer")) as server, a_door(server.url) as door:
         before = observed("AddThing", "http_201")

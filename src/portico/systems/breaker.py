@@ -45,13 +45,9 @@ class Breaker:
         self._recent.append(now)
         in_a_row = len(self._recent) == self._recent.maxlen and now - self._recent[0] <= self._window
         if self.is_open or in_a_row:
-            self.open_for(self._rest)
+            self._closed_again_at = now + self._rest
+            self._probing = False
 
     def abandoned(self) -> None:
         """The call was given up by us: it says nothing about the system, but the next probe may go."""
-        self._probing = False
-
-    def open_for(self, seconds: float) -> None:
-        """Opens at once, for at least this long."""
-        self._closed_again_at = max(self._closed_again_at or 0.0, self._now() + seconds)
         self._probing = False

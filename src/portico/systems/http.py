@@ -28,6 +28,9 @@ in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """When the inbound request or job must be done, in the event loop's time; the door never waits past it."""
 
+only_looks: ContextVar[bool] = ContextVar("only_looks", default=False)
+"""Whether a call serves a page that changes nothing: the first to go where a system's quota runs out."""
+
 UPSTREAM_SECONDS = Histogram(
     "portico_upstream_seconds",
     "Duration of a call to a foreign system, retries included",
@@ -131,11 +134,6 @@ class Door:
             reply = await self._deliver(outgoing)
             outcome.append(f"http_{reply.status}")
         return reply
-
-    def pause(self, seconds: float) -> None:
-        """Stops all calls for a while: the system said that it takes none (a spent quota)."""
-        self._breaker.open_for(seconds)
-        BREAKER_OPEN.labels(self.system).set(1)
 
     async def aclose(self) -> None:
         await self._client.aclose()

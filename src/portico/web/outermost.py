@@ -13,7 +13,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Histogram
 
 from portico.settings import Settings
-from portico.systems.http import deadline
+from portico.systems.http import deadline, only_looks
 from portico.web.csrf import origin_of
 
 log = structlog.get_logger("web")
@@ -75,9 +75,11 @@ class Outermost:
         answer = _Answer(send, self._headers, request_id.encode(), is_head=method == "HEAD")
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         until = deadline.set(asyncio.get_running_loop().time() + PAGE_SECONDS)
+        looks = only_looks.set(scope["method"] == HttpMethod.GET)
         try:
             await self._app(scope, receive, answer.send)
         finally:
+            only_looks.reset(looks)
             deadline.reset(until)
             structlog.contextvars.reset_contextvars(**bound)
             self._note(scope, method, answer.status, time.perf_counter() - started)

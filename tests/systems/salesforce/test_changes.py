@@ -209,5 +209,5 @@ async def test_not_inside_a_transaction(sf: Salesforce) -> None:
 
 
 async def insert(sf: Salesforce, entity: str, body: dict[str, Any]) -> str:
-    reply = await sf._call("POST", f"/sobjects/{entity}", name="POST row", repeatable=False, body=body)
+    reply = await sf.call("POST", f"/sobjects/{entity}", name="POST row", repeatable=False, body=body)
     return str(decode(reply.body)["id"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from prometheus_client import REGISTRY
@@ -13,13 +16,23 @@ from structlog.testing import capture_logs
 
 from portico.customer import SfAccountId
 from portico.errors import SetupWrong, SystemDown, SystemRefused, SystemSurprised
-from portico.systems.http import deadline
+from portico.systems.http import deadline, only_looks
 from portico.systems.salesforce.accounts import get_account
 from portico.systems.salesforce.client import Salesforce
 from portico.systems.salesforce.errors import CallsSpent, RowLocked
 from portico.systems.salesforce.sf_id import normalized
 from tests.systems.raw_server import answer, raw_server
 from tests.systems.salesforce.stand_in import StandIn
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """As within a request that changes nothing."""
+    token = only_looks.set(True)
+    try:
+        yield
+    finally:
+        only_looks.reset(token)
 
 
 @pytest.fixture
@@ -184,9 +197,47 @@ async def test_once_the_calls_of_the_day_are_spent_no_more_go_out(org: StandIn, 
         async with org.connection(login_url=server.url) as sf:
             with pytest.raises(CallsSpent):
                 await get_account(sf, account_id)
-            with pytest.raises(SystemDown, match="breaker open"):
+            with looking(), pytest.raises(CallsSpent):
                 await get_account(sf, account_id)
-    assert len(server.heads) == 2
+            assert len(server.heads) == 2
+            with pytest.raises(CallsSpent):
+                await get_account(sf, account_id)
+    assert len(server.heads) == 3, "what acts goes out all the same: the day may have moved on"
+
+
+async def test_the_last_calls_of_the_day_are_kept_for_what_acts(org: StandIn, account_id: SfAccountId) -> None:
+    async with raw_server() as server, org.connection(login_url=server.url, spent_pause_seconds=0.0) as sf:
+        ample, scarce = (answer(200, Sforce_Limit_Info=f"api-usage={used}/1000") for used in (899, 901))
+        server.scripts = (answer(200, token_answer(server.url)), ample, scarce, scarce)
+        with looking():
+            for _ in range(2):
+                await sf.ping()
+            await sf.ping()  # one looks whether there are more again: it may at once, with a pause of nothing
+        sf.budget._look_seconds = 60
+        with looking():
+            await sf.ping()
+            with pytest.raises(CallsSpent) as caught:
+                await sf.ping()
+        assert not caught.value.sent
+        await sf.ping()
+    assert len(server.heads) == 6
+
+
+async def test_a_secret_instead_of_a_key(org: StandIn) -> None:
+    async with raw_server() as server:
+        server.scripts = (answer(200, token_answer(server.url)), answer(200))
+        async with org.connection(login_url=server.url, client_secret="not told", private_key_path=Path("/none")) as sf:
+            await sf.ping()
+    form = parse_qs(server.bodies[0].decode())
+    assert form["grant_type"] == ["client_credentials"] and form["client_secret"] == ["not told"]
+
+
+async def test_a_row_that_is_locked_for_long_is_written_once_it_is_free(
+    org: StandIn, sf: Salesforce, account_id: SfAccountId
+) -> None:
+    org.dial("refuse", "PATCH row", times=6, code="UNABLE_TO_LOCK_ROW")
+    await sf.update("Account", account_id, {"Phone": "03-1111-3333"}, name="update Account")
+    assert len(org.ledger("update Account")) == 1
 
 
 async def test_instance_and_user_are_taken_from_the_token_answer(org: StandIn) -> None:

@@ -250,7 +250,7 @@ async def test_items_tell_what_became_of_them(org: StandIn, sf: Salesforce, new_
 
 async def test_an_order_without_items_is_not_adopted(org: StandIn, sf: Salesforce, new_order: NewOrder) -> None:
     body = {"AccountId": new_order.account_id, "EffectiveDate": "2026-11-23", "Status": "Pending Review"}
-    await sf._call(
+    await sf.call(
         "POST", "/sobjects/Order", name="POST row", repeatable=False, body={**body, "Portal_Order_Id__c": "PTC-half"}
     )
     with pytest.raises(SystemSurprised):

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from prometheus_client import Gauge
-
 from portico.errors import NotFound, SetupWrong, SystemDown, SystemRefused, SystemSurprised
 from portico.settings import SalesforceFields, SalesforceSettings
 from portico.systems.http import Door, Limits, Reply, deadline
+from portico.systems.salesforce.budget import Budget
 from portico.systems.salesforce.errors import SYSTEM, CallsSpent, RowLocked, error_in, error_of, faults_in
 from portico.systems.salesforce.exact_json import NotJson, decode, encode
 from portico.systems.salesforce.rows import Row
 from portico.systems.salesforce.sf_id import normalized
 from portico.systems.salesforce.token import Token, TokenHolder
 
-CALLS_USED = Gauge("portico_salesforce_calls_used", "API calls of the last 24 hours, as Salesforce counts them")
-CALLS_ALLOWED = Gauge("portico_salesforce_calls_allowed", "API calls that the org may make in 24 hours")
-
-_LOCK_ATTEMPTS = 5
+_LOCK_PAUSES = (0.1, 3.0)
+"""Seconds before the second attempt at a locked row, at most; doubled each time up to the other figure."""
 _MOST_PAGES = 500
-_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
 Result = TypeVar("Result")
 
@@ -49,6 +45,7 @@ class Salesforce:
     settings: SalesforceSettings
     fields: SalesforceFields
     token: TokenHolder
+    budget: Budget
     currency: str
     batch_size: int = 2000
     """Rows that a page of a query may hold; Salesforce may choose fewer."""
@@ -60,15 +57,16 @@ class Salesforce:
     async def aclose(self) -> None:
         await self.door.aclose()
 
-    async def query(self, statement: str, *, name: str) -> list[Row]:
-        """All rows of a SOQL statement (made by `soql`), page by page."""
+    async def query(self, statement: str, *, name: str, deleted: bool = False) -> list[Row]:
+        """All rows of a SOQL statement (made by `soql`), page by page. `deleted`: those in the recycle bin too."""
+        path = f"/{'queryAll' if deleted else 'query'}?q={quote(statement, safe='')}"
         try:
-            return [row async for row in self._pages(f"/query?q={quote(statement, safe='')}", name)]
+            return [row async for row in self._pages(path, name)]
         except SystemRefused as refused:
             if refused.vendor_code != "INVALID_QUERY_LOCATOR":
                 raise
         # The cursor died between two pages; the statement itself is still good.
-        return [row async for row in self._pages(f"/query?q={quote(statement, safe='')}", name)]
+        return [row async for row in self._pages(path, name)]
 
     async def children(self, row: Row, relationship: str, *, name: str) -> list[Row]:
         """The rows of a child subquery, with the pages that did not come along."""
@@ -82,16 +80,16 @@ class Salesforce:
 
     async def update(self, entity: str, record_id: str, values: Mapping[str, Any], *, name: str) -> None:
         """Sets fields of one record. Repeating does no harm. Raises NotFound where there is no such record."""
-        await self._call("PATCH", f"/sobjects/{entity}/{record_id}", name=name, repeatable=True, body=values)
+        await self.call("PATCH", f"/sobjects/{entity}/{record_id}", name=name, repeatable=True, body=values)
 
     async def create(self, entity: str, values: Mapping[str, Any], *, name: str) -> str:
         """Creates one record, in a call that is never repeated blindly; answers its id.
 
         Raises SystemRefused as a definite "no"; SystemDown(sent=True) or SystemSurprised where nobody can tell.
         """
-        reply = await self._call("POST", f"/sobjects/{entity}", name=name, repeatable=False, body=values)
+        reply = await self.call("POST", f"/sobjects/{entity}", name=name, repeatable=False, body=values)
         try:
-            return normalized(_json_in(reply, name)["id"])
+            return normalized(json_in(reply, name)["id"])
         except (TypeError, KeyError, ValueError) as error:
             raise SystemSurprised(SYSTEM, f"{name}: created without an id", body=reply.body) from error
 
@@ -112,7 +110,7 @@ class Salesforce:
             answer = await self._once_as_json("POST", "/composite", name=name, repeatable=False, body=body)
             return _bodies_of(answer, parts)
 
-        return await _despite_locks(send)
+        return await self._despite_locks(send)
 
     async def _pages(self, path: str, name: str) -> AsyncIterator[Row]:
         for _ in range(_MOST_PAGES):
@@ -126,19 +124,37 @@ class Salesforce:
 
     async def _json(self, method: str, path: str, *, name: str, repeatable: bool) -> Any:
         try:
-            return _json_in(await self._call(method, path, name=name, repeatable=repeatable), name)
+            return json_in(await self.call(method, path, name=name, repeatable=repeatable), name)
         except NotFound:
             # Nobody asked for a record: the address itself is unknown there.
             raise SetupWrong(SYSTEM, f"{name}: no such address, is SALESFORCE_API_VERSION right?") from None
 
     async def _once_as_json(self, method: str, path: str, *, name: str, repeatable: bool, body: Any) -> Any:
-        return _json_in(await self._once(method, path, name=name, repeatable=repeatable, body=body), name)
+        return json_in(await self._once(method, path, name=name, repeatable=repeatable, body=body), name)
 
-    async def _call(self, method: str, path: str, *, name: str, repeatable: bool, body: Any = None) -> Reply:
-        return await _despite_locks(lambda: self._once(method, path, name=name, repeatable=repeatable, body=body))
+    async def call(self, method: str, path: str, *, name: str, repeatable: bool, body: Any = None) -> Reply:
+        """One request below `/services/data/vNN.0`; answers a success only. Raises what errors.py makes of the rest."""
+        return await self._despite_locks(lambda: self._once(method, path, name=name, repeatable=repeatable, body=body))
+
+    async def _despite_locks(self, act: Callable[[], Awaitable[Result]]) -> Result:
+        """Repeats what found its row locked: nothing was written then. Jittered, for as long as the settings say, and
+        within the deadline."""
+        loop = asyncio.get_running_loop()
+        end = min(loop.time() + self.settings.lock_seconds, deadline.get() or math.inf)
+        longest, most = _LOCK_PAUSES
+        while True:
+            try:
+                return await act()
+            except RowLocked:
+                pause = random.uniform(longest / 2, longest)  # noqa: S311
+                if loop.time() + pause >= end:
+                    raise
+            await asyncio.sleep(pause)
+            longest = min(longest * 2, most)
 
     async def _once(self, method: str, path: str, *, name: str, repeatable: bool, body: Any) -> Reply:
         """One call; after a 401 the token is minted anew and the call replayed once (a 401 did nothing)."""
+        self.budget.admit(name)
         content = None if body is None else encode(body)
         token = await self.token.get()
         reply = await self._send(token, method, path, name, repeatable, content)
@@ -147,7 +163,7 @@ class Salesforce:
             reply = await self._send(token, method, path, name, repeatable, content)
         error = error_in(reply)
         if isinstance(error, CallsSpent) and error.for_today:
-            self.door.pause(self.settings.spent_pause_seconds)
+            self.budget.spent()
         if error is not None:
             raise error
         return reply
@@ -165,7 +181,7 @@ class Salesforce:
             headers["Content-Type"] = "application/json"
         url = token.instance_url + self._path(path)
         reply = await self.door.call(method, url, name=name, repeatable=repeatable, headers=headers, content=content)
-        _note_usage(reply)
+        self.budget.note(reply)
         return reply
 
     def _path(self, path: str) -> str:
@@ -181,24 +197,11 @@ def build_salesforce(settings: SalesforceSettings, fields: SalesforceFields, cur
         concurrency=settings.concurrency,
     )
     door = Door(SYSTEM, settings.login_url, limits, ca_path=settings.ca_path)
-    return Salesforce(door, settings, fields, TokenHolder(door, settings), currency)
+    budget = Budget(settings.reserved_calls_percent, settings.spent_pause_seconds)
+    return Salesforce(door, settings, fields, TokenHolder(door, settings), budget, currency)
 
 
-async def _despite_locks(act: Callable[[], Awaitable[Result]]) -> Result:
-    """Repeats what found its row locked: nothing was written then. Up to five times, jittered, within the deadline."""
-    for attempt in range(1, _LOCK_ATTEMPTS):
-        try:
-            return await act()
-        except RowLocked:
-            pause = random.uniform(0.05, 0.2 * 2**attempt)  # noqa: S311
-            until = deadline.get()
-            if until is not None and asyncio.get_running_loop().time() + pause >= until:
-                raise
-            await asyncio.sleep(pause)
-    return await act()
-
-
-def _json_in(reply: Reply, name: str) -> Any:
+def json_in(reply: Reply, name: str) -> Any:
     try:
         return decode(reply.body)
     except NotJson as error:
@@ -242,10 +245,3 @@ def _faults_in_rows(body: Any) -> list[Any]:
 
 def _claims_success(body: Any) -> bool:
     return isinstance(body, dict) and body.get("success") is True
-
-
-def _note_usage(reply: Reply) -> None:
-    usage = _USAGE.search(reply.headers.get("sforce-limit-info", ""))
-    if usage:
-        CALLS_USED.set(int(usage[1]))
-        CALLS_ALLOWED.set(int(usage[2]))

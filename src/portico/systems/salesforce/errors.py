@@ -35,6 +35,10 @@ _NESTED = {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"}
 """A trigger or flow of the org failed; the reason is named in the message only."""
 
 
+SEVERAL_MATCH = "MULTIPLE_CHOICES"
+"""Our code for HTTP 300: the external id is not unique in the org, and several records bear it."""
+
+
 class RowLocked(SystemDown):
     """Another write held the row; nothing was written, so that any call may be repeated."""
 
@@ -123,11 +127,22 @@ def _error_meaning(meaning: Meaning, told: str) -> PorticoError:
 
 def _unexplained(reply: Reply) -> PorticoError:
     """An answer without Salesforce's own error list: it comes from the edge, before the org."""
+    if reply.status == 300 and _are_addresses(reply.body):
+        return SystemRefused(SYSTEM, SEVERAL_MATCH, "several records bear this external id")
     if reply.status == 401:
         return SetupWrong(SYSTEM, "a fresh token was refused")
     if reply.status in (301, 302, 303, 307, 308, 420, 429):
         return SystemDown(SYSTEM, f"HTTP {reply.status}", sent=False)
     return SystemSurprised(SYSTEM, f"HTTP {reply.status}", body=reply.body)
+
+
+def _are_addresses(body: bytes) -> bool:
+    """Of the records among which an external id can't choose."""
+    try:
+        rows = decode(body)
+    except NotJson:
+        return False
+    return isinstance(rows, list) and bool(rows) and all(str(row).startswith("/services/data/") for row in rows)
 
 
 def _faults_of(body: bytes) -> list[Fault]:

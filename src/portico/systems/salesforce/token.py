@@ -1,4 +1,4 @@
-"""The access token: minted by a signed assertion, shared by REST and Pub/Sub, one mint at a time."""
+"""The access token: minted by a signed assertion or a secret, shared by REST and Pub/Sub, one mint at a time."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class TokenHolder:
             _log.error("salesforce.token.refused", reason=error.note)
 
     async def _mint(self) -> Token:
-        form = urlencode({"grant_type": _GRANT, "assertion": self._assertion()}).encode()
+        form = urlencode(self._grant()).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         try:
             reply = await self._door.call(
@@ -100,6 +100,12 @@ class TokenHolder:
 
     def _token_url(self) -> str:
         return f"{self._settings.login_url.rstrip('/')}/services/oauth2/token"
+
+    def _grant(self) -> dict[str, str]:
+        secret = self._settings.client_secret.get_secret_value()
+        if not secret:
+            return {"grant_type": _GRANT, "assertion": self._assertion()}
+        return {"grant_type": "client_credentials", "client_id": self._settings.client_id, "client_secret": secret}
 
     def _assertion(self) -> str:
         try:
