@@ -11,7 +11,6 @@ import httpx2
 import pytest
 
 from portico.i18n import Message
-from portico.systems.breaker import Breaker
 from tests.fixtures.browser import Page
 from tests.fixtures.sandbox import SandboxControl
 from tests.house.conftest import Door
@@ -28,12 +27,6 @@ DEADLINE, HANGS, PATIENCE = 1.0, 60.0, 20.0
 Cell = tuple[Route, str]
 CART = next((route, "en") for route in READS if route.template == "/cart")
 CELLS: list[Cell] = [(route, language) for route in READS for language in LANGUAGES]
-
-
-@pytest.fixture(autouse=True)
-def asks_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The breaker would spare most pages the system that is away: here each of them meets it."""
-    monkeypatch.setattr("portico.systems.http.Breaker", lambda *limits: Breaker(10**6, *limits[1:]))
 
 
 @pytest.fixture(scope="module")

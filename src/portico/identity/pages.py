@@ -49,7 +49,7 @@ async def enter(request: Request[Any, Any, Any]) -> Response[bytes]:
         entered = await sign_in(
             portal, form.value("email"), form.secret("password"), visitor_of(request), replaces=token
         )
-    except Refusal as refusal:
+    except (Refusal, Busy) as refusal:
         return render(request, "identity/sign_in.html", form=form.refused(refusal))
     answer = redirect(request, own_path(form.text("next")) or ("/staff" if entered.is_staff else "/home"))
     answer.set_cookie(session_cookie(portal.settings, entered.token))
@@ -113,7 +113,7 @@ async def link_account(request: Request[Any, Any, Any]) -> Response[bytes]:
     password = SecretStr(form.secret("password"))
     try:
         way_on = await link(_portal(request), form.text("email"), password, visitor_of(request))
-    except Refusal as refusal:
+    except (Refusal, Trouble, Busy) as refusal:
         return render(request, "identity/link.html", form=form.refused(refusal))
     return redirect(request, f"/password/new?token={way_on.token}")
 

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
-from portico.errors import PasswordLinkWrong, Refusal
+from portico.errors import Busy, PasswordLinkWrong, Refusal, Trouble
 from portico.i18n import _m
 from portico.identity.forgotten import ask_for_password_mail
 from portico.identity.password_links import LinkHolder, holder_of, set_password
@@ -33,7 +33,7 @@ async def send_link(request: Request[Any, Any, Any]) -> Response[bytes]:
     form = await read_form(request)
     try:
         await ask_for_password_mail(_portal(request), form.text("email"), visitor_of(request))
-    except Refusal as refusal:
+    except (Refusal, Trouble, Busy) as refusal:
         return render(request, "identity/password_forgotten.html", form=form.refused(refusal))
     minutes = _portal(request).settings.identity.password_link_minutes
     return render(request, "identity/password_sent.html", form=form, minutes=minutes)
@@ -58,7 +58,7 @@ async def choose_password(request: Request[Any, Any, Any]) -> Response[bytes]:
         done = await set_password(portal, token, form.secret("new_password"), visitor_of(request), replaces=replaces)
     except PasswordLinkWrong as wrong:
         return _link_wrong(request, wrong)
-    except Refusal as refusal:
+    except (Refusal, Busy) as refusal:
         return _form(request, await holder_of(portal, token), form.refused(refusal))
     start = "/staff" if done.is_staff else "/home"
     answer = redirect(request, start, WELCOME if done.is_first else PASSWORD_SET)

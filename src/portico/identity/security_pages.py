@@ -9,7 +9,7 @@ from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from portico.errors import Refusal
+from portico.errors import Busy, Refusal
 from portico.i18n import _m
 from portico.identity.devices import devices_of, sign_out_device, sign_out_others
 from portico.identity.password_change import change_password
@@ -57,7 +57,7 @@ async def new_password(request: Request[Any, Any, Any]) -> Response[bytes]:
     current, new = form.secret("current_password"), form.secret("new_password")
     try:
         token = await change_password(portal, request.user, current, new, visitor_of(request))
-    except Refusal as refusal:
+    except (Refusal, Busy) as refusal:
         return await _page(request, form.refused(refusal))
     answer = redirect(request, PAGE, PASSWORD_SET)
     answer.set_cookie(session_cookie(portal.settings, token))

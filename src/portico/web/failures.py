@@ -20,6 +20,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from portico import errors
 from portico.errors import FieldFault, InputWrong, PorticoError
 from portico.i18n import Message, _m
+from portico.web.forms import sent_again
 from portico.web.json_bodies import WRONG_FORM
 from portico.web.pages import language, render, request_id
 from portico.web.redirects import own_path
@@ -129,6 +130,7 @@ def _page(request: Request[Any, Any, Any], error: PorticoError, headers: dict[st
             meaning=_of_class(MEANINGS, error),
             faults=error.faults if isinstance(error, InputWrong) else (),
             again=_again(request) if error.status >= 500 else None,
+            sent=sent_again(request) if isinstance(error, (errors.Trouble, errors.Busy)) else [],
         )
     except Exception as broken:
         log.exception("web.error_page.broken", error=type(broken).__name__)

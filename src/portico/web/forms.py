@@ -15,6 +15,7 @@ from portico.i18n import Message, _m
 REQUIRED = _m("Please fill in this field.")
 TOO_LONG = _m("Please use at most %(most)d characters.")
 _MOST_FIELDS = 500
+_SENT = "sent_form"
 
 
 class Form:
@@ -40,6 +41,10 @@ class Form:
     def of(cls, values: Mapping[str, object]) -> Form:
         """A form that shows these values, as on a first visit; None shows as empty."""
         return cls({name: ["" if value is None else str(value)] for name, value in values.items()})
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._values)
 
     def text(self, name: str, *, required: bool = False, most: int = 2000) -> str:
         """The value without surrounding space; "" if it is missing. Notes a fault where it is required or too long."""
@@ -95,6 +100,21 @@ class Form:
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:
     """The form of this request, urlencoded or multipart. Raises RequestWrong, or 413 past the app's body limit."""
+    form = await _read(request)
+    request.scope["state"][_SENT] = form
+    return form
+
+
+def sent_again(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
+    """What the form of this request held, for a button that sends it once more; nothing where it held a secret."""
+    form: Form | None = request.scope.get("state", {}).get(_SENT)
+    if form is None or form.files:
+        return []
+    pairs = [(name, value) for name in form.names for value in form.all(name)]
+    return [] if any("password" in name for name, _ in pairs) else pairs
+
+
+async def _read(request: Request[Any, Any, Any]) -> Form:
     media_type = request.content_type[0]
     if media_type == "multipart/form-data":
         parts = list((await request.form()).multi_items())

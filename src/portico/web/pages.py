@@ -84,14 +84,16 @@ def render(
     """The page made from a template such as `billing/invoices.html`.
 
     The context always has `page` (Page) and `form` (an empty one unless given); the status is the form's unless given.
+    A form's refusal, or `trouble` in the context, says when to come back.
     """
     web: Web = request.app.state.web
     page = page_of(request)
     form = context.setdefault("form", Form())
     html = web.environments[page.language].get_template(template).render(context, page=page).encode()
     sent = dict(headers or {})
-    if form.refusal and form.refusal.retry_after:
-        sent.setdefault("retry-after", str(form.refusal.retry_after))
+    refusal = form.refusal or context.get("trouble")
+    if refusal and refusal.retry_after:
+        sent.setdefault("retry-after", str(refusal.retry_after))
     if len(html) > _WORTH_SQUEEZING and "gzip" in request.headers.get("accept-encoding", ""):
         html, sent["content-encoding"] = gzip.compress(html, 4), "gzip"
     answer = Response(html, status_code=status or form.status, headers=sent, media_type="text/html")
