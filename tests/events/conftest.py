@@ -94,6 +94,7 @@ async def front(running_front: Front, redis_url: str) -> AsyncIterator[Front]:
     """Empty, at the clock's real time, and without reactions."""
     await running_front.do(EMPTY)
     running_front.portal.clock.move_to(0)
+    drain.register({})  # other modules of this process ran workers with the app's
     yield running_front
     drain.register({})
 

@@ -77,7 +77,7 @@ async def test_copies_are_dropped_now_and_twice_more(front: Front) -> None:
     reader = Reader(front.portal.cache)
     await front.receive(order(1))
     for moved, stage in ((0, 1), (2, 2), (15, 3)):
-        front.portal.clock.move_to(max(moved - 0.5, 0))
+        front.portal.clock.move_to(max(moved - 1.5, 0))
         if moved:
             assert await drain.drain(front.portal) == 0, "not due yet"
         await reader.price()
