@@ -25,6 +25,8 @@ class Sandbox:
     """Run after a reset, once the store holds the fresh world (open streams are cut, tokens forgotten)."""
     on_events: list[Callable[[], None]] = field(default_factory=list)
     """Called whenever Salesforce's log of change events grew or its open streams have orders waiting."""
+    managed_subscriptions: set[str] = field(default_factory=set)
+    """Names of those that have a client at present: each bears one."""
 
 
 def open_sandbox(settings: Settings) -> Sandbox:

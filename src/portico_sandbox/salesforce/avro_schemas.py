@@ -139,12 +139,12 @@ def _column(field: Field, values: Row) -> Any:
         parts = {name: values.get(part) for name, part in field.parts}
         return parts if any(value is not None for value in parts.values()) else None
     value = values.get(field.name)
-    return _epoch_ms(field, value) if value is not None and field.type in ("date", "datetime") else value
+    return epoch_ms(field.type, value) if value is not None and field.type in ("date", "datetime") else value
 
 
-def _epoch_ms(field: Field, value: str) -> int:
+def epoch_ms(kind: FieldType, value: str) -> int:
     """A stored date (midnight UTC) or moment, as change events carry it."""
-    if field.type == "date":
+    if kind == "date":
         moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
     else:
         moment = datetime.fromisoformat(value[:-5] + "+00:00")
@@ -163,7 +163,12 @@ def _type(entity: Entity, field: Field, named: set[str]) -> list[Any]:
         return ["null", _record("PersonName", _NAME_PARTS, named)]
     if field.type == "address":
         return ["null", _record("Address", _ADDRESS_PARTS, named)]
-    return ["null", _AVRO_TYPES.get(field.type, "string")]
+    return ["null", avro_type(field.type)]
+
+
+def avro_type(kind: FieldType) -> str:
+    """Text where there is nothing better: dates and moments are numbers."""
+    return _AVRO_TYPES.get(kind, "string")
 
 
 def _record(name: str, parts: tuple[str, ...], named: set[str]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico_sandbox.buttons import Button, ButtonRefused, Field
 from portico_sandbox.salesforce.bursts import Burst, burst, emitted
+from portico_sandbox.salesforce.channel_control import BUTTONS as CHANNEL_BUTTONS
 from portico_sandbox.salesforce.channels import selected_names
 from portico_sandbox.salesforce.event_faults import lost_events
 from portico_sandbox.salesforce.event_log import listed, state_of
@@ -61,6 +62,7 @@ async def emitted_events(sandbox: Sandbox, burst: str = "", after: str = "0", li
 
 
 BUTTONS = [
+    *CHANNEL_BUTTONS,
     Button(
         "burst-events", "Emit very many events", "salesforce",
         (

@@ -18,7 +18,9 @@ from portico_sandbox.salesforce import wire
 from portico_sandbox.salesforce.event_log import ring
 from portico_sandbox.salesforce.keys import ensure_keys
 from portico_sandbox.salesforce.knobs import knob
+from portico_sandbox.salesforce.managed import ManagedStream, start_number, subscription_of
 from portico_sandbox.salesforce.positions import first_number
+from portico_sandbox.salesforce.publishing import answer_publish
 from portico_sandbox.salesforce.schema_versions import schema_with
 from portico_sandbox.salesforce.sessions import session_of
 from portico_sandbox.salesforce.stream import Stream
@@ -26,6 +28,7 @@ from portico_sandbox.salesforce.stream_ends import Ended, check_allocation, chec
 from portico_sandbox.salesforce.topics import Topic, topic_named
 from portico_sandbox.sandbox import Sandbox
 
+_ANSWERING_SLOWLY = ("Subscribe", "ManagedSubscribe", "PublishStream")  # each of their answers waits, not the call
 _PREFIX = "sfdc.platform.eventbus.grpc."
 
 
@@ -66,26 +69,36 @@ def _service(sandbox: Sandbox) -> Any:
     def unary(method: Callable[[Sandbox, Any, Any], Awaitable[Any]], request: Any, response: Any) -> Any:
         async def call(message: Any, context: Any) -> Any:
             await _enter(sandbox, context, method.__name__)
-            return await method(sandbox, message, context)
+            try:
+                return await method(sandbox, message, context)
+            except Ended as ended:
+                await _end(context, ended)
 
         return grpc.unary_unary_rpc_method_handler(call, request.FromString, response.SerializeToString)
 
-    async def subscribe(_requests: Any, context: Any) -> None:
-        await _enter(sandbox, context, "Subscribe")
-        await _subscribe(sandbox, context)
+    def stream(method: Callable[[Sandbox, Any], Awaitable[None]], request: Any, response: Any) -> Any:
+        async def call(_requests: Any, context: Any) -> None:
+            await _enter(sandbox, context, method.__name__)
+            try:
+                await method(sandbox, context)
+            except Ended as ended:
+                await _end(context, ended)
+
+        return grpc.stream_stream_rpc_method_handler(call, request.FromString, response.SerializeToString)
 
     methods = {
         "GetTopic": unary(GetTopic, wire.TopicRequest, wire.TopicInfo),
         "GetSchema": unary(GetSchema, wire.SchemaRequest, wire.SchemaInfo),
-        "Subscribe": grpc.stream_stream_rpc_method_handler(
-            subscribe, wire.FetchRequest.FromString, wire.FetchResponse.SerializeToString
-        ),
+        "Publish": unary(Publish, wire.PublishRequest, wire.PublishResponse),
+        "PublishStream": stream(PublishStream, wire.PublishRequest, wire.PublishResponse),
+        "Subscribe": stream(Subscribe, wire.FetchRequest, wire.FetchResponse),
+        "ManagedSubscribe": stream(ManagedSubscribe, wire.ManagedFetchRequest, wire.ManagedFetchResponse),
     }
     return grpc.method_handlers_generic_handler(wire.SERVICE, methods)
 
 
-async def GetTopic(sandbox: Sandbox, request: Any, context: Any) -> Any:
-    topic = await _topic(sandbox, context, request.topic_name)
+async def GetTopic(sandbox: Sandbox, request: Any, _context: Any) -> Any:
+    topic = _topic(sandbox, request.topic_name)
     return wire.TopicInfo(
         topic_name=topic.name,
         tenant_guid="core/sandbox/portico",
@@ -96,55 +109,104 @@ async def GetTopic(sandbox: Sandbox, request: Any, context: Any) -> Any:
     )
 
 
-async def GetSchema(sandbox: Sandbox, request: Any, context: Any) -> Any:
+async def GetSchema(sandbox: Sandbox, request: Any, _context: Any) -> Any:
     schema = schema_with(sandbox.store, request.schema_id)
     if schema is None:
-        await _end(context, Ended("NOT_FOUND", "schema.not.found", f"No schema has the id {request.schema_id}"))
+        raise Ended("NOT_FOUND", "schema.not.found", f"No schema has the id {request.schema_id}")
     return wire.SchemaInfo(schema_json=schema.json, schema_id=schema.id, rpc_id=str(uuid.uuid4()))
 
 
-async def _subscribe(sandbox: Sandbox, context: Any) -> None:
+async def Publish(sandbox: Sandbox, request: Any, _context: Any) -> Any:
+    _check_refresh(request)
+    return answer_publish(sandbox, request)
+
+
+async def PublishStream(sandbox: Sandbox, context: Any) -> None:
+    """One answer per request, until the client ends or says nothing for as long as idle streams may live."""
+    topic_name = ""
+    while (request := await _next_request(sandbox, context)) is not grpc.aio.EOF:
+        _check_refresh(request)
+        response = answer_publish(sandbox, request, opened_for=topic_name)
+        topic_name = topic_name or request.topic_name
+        await _send(sandbox, context, response, "PublishStream")
+
+
+async def Subscribe(sandbox: Sandbox, context: Any) -> None:
     first = await context.read()
     if first is grpc.aio.EOF:
         return
-    try:
-        topic = await _topic(sandbox, context, first.topic_name)
-        check_topic(sandbox, topic)
-        number = first_number(sandbox, first.replay_preset, first.replay_id)
-        stream = Stream(sandbox, topic, number, token=_metadata(context)["accesstoken"])
-        stream.ask_for_more(first.num_requested)
-        await _streamed(sandbox, context, stream)
-    except Ended as ended:
-        await _end(context, ended)
+    _check_refresh(first)
+    topic = _subscribable(sandbox, first.topic_name)
+    number = first_number(sandbox, first.replay_preset, first.replay_id)
+    stream = Stream(sandbox, topic, number, token=_metadata(context)["accesstoken"])
+    stream.ask_for_more(first.num_requested)
+    await _streamed(
+        sandbox, context, stream, lambda request: stream.ask_for_more(request.num_requested, request.topic_name)
+    )
 
 
-async def _streamed(sandbox: Sandbox, context: Any, stream: Stream) -> None:
+async def ManagedSubscribe(sandbox: Sandbox, context: Any) -> None:
+    first = await context.read()
+    if first is grpc.aio.EOF:
+        return
+    _check_refresh(first)
+    row = subscription_of(sandbox, first)
+    topic = _subscribable(sandbox, row["topic"])
+    token = _metadata(context)["accesstoken"]
+    stream = ManagedStream(sandbox, topic, start_number(sandbox, row), token=token, response=wire.ManagedFetchResponse)
+    with stream.taking(row["name"]):
+        stream.take(first)
+        await _streamed(sandbox, context, stream, stream.take)
+
+
+async def _streamed(sandbox: Sandbox, context: Any, stream: Stream, take: Callable[[Any], None]) -> None:
     sandbox.on_events.append(stream.wake)
-    reader = asyncio.create_task(_read_credit(stream, context))
+    reader = asyncio.create_task(_read_on(stream, context, take))
     try:
-        await stream.run(lambda response: _send(sandbox, context, response))
+        await stream.run(lambda response: _send(sandbox, context, response, "Subscribe"))
     finally:
         reader.cancel()
         sandbox.on_events.remove(stream.wake)
 
 
-def check_topic(sandbox: Sandbox, topic: Topic) -> None:
-    """Raises Ended where nobody may subscribe now."""
+async def _read_on(stream: Stream, context: Any, take: Callable[[Any], None]) -> None:
+    while (request := await context.read()) is not grpc.aio.EOF:
+        if request.auth_refresh:
+            stream.end(_refresh_refused())
+        take(request)
+    stream.end(None)
+
+
+async def _next_request(sandbox: Sandbox, context: Any) -> Any:
+    try:
+        return await asyncio.wait_for(context.read(), float(knob(sandbox, "idle_seconds")))
+    except TimeoutError:
+        return grpc.aio.EOF
+
+
+def _check_refresh(request: Any) -> None:
+    """The vendor's own field: nobody else may set it. Raises Ended."""
+    if request.auth_refresh:
+        raise _refresh_refused()
+
+
+def _refresh_refused() -> Ended:
+    return Ended("UNAUTHENTICATED", "service.auth.refresh.invalid", "The refreshed authorization is invalid")
+
+
+def _subscribable(sandbox: Sandbox, name: str) -> Topic:
+    """Raises Ended where nobody may subscribe to it now."""
+    topic = _topic(sandbox, name)
     if not topic.can_subscribe:
         status = knob(sandbox, "forbidden_topic")
         raise Ended(status, "topic.permission.denied", f"This user can't subscribe to {topic.name}")
     check_client_limit(sandbox)
     check_allocation(sandbox)
+    return topic
 
 
-async def _read_credit(stream: Stream, context: Any) -> None:
-    while (request := await context.read()) is not grpc.aio.EOF:
-        stream.ask_for_more(request.num_requested, request.topic_name)
-    stream.end(None)
-
-
-async def _send(sandbox: Sandbox, context: Any, response: Any) -> None:
-    slow = sandbox.dials.take("pubsub", "Subscribe", "slow")
+async def _send(sandbox: Sandbox, context: Any, response: Any, call: str) -> None:
+    slow = sandbox.dials.take("pubsub", call, "slow")
     if slow:
         await asyncio.sleep(slow.seconds)
     await context.write(response)
@@ -154,7 +216,7 @@ async def _enter(sandbox: Sandbox, context: Any, call: str) -> None:
     """Plays the dials and checks the metadata of a call."""
     if sandbox.dials.take("pubsub", call, "down"):
         await _end(context, Ended("UNAVAILABLE", "service.unavailable", "The service is not available"))
-    slow = sandbox.dials.take("pubsub", call, "slow") if call != "Subscribe" else None
+    slow = sandbox.dials.take("pubsub", call, "slow") if call not in _ANSWERING_SLOWLY else None
     if slow:
         await asyncio.sleep(slow.seconds)
     refused = sandbox.dials.take("pubsub", call, "refuse")
@@ -188,11 +250,11 @@ def _metadata(context: Any) -> dict[str, str]:
     return dict(context.invocation_metadata() or ())
 
 
-async def _topic(sandbox: Sandbox, context: Any, name: str) -> Topic:
+def _topic(sandbox: Sandbox, name: str) -> Topic:
     topic = topic_named(sandbox, name)
     if topic is None:
         status = knob(sandbox, "unknown_topic")
-        await _end(context, Ended(status, "topic.not.found", f"The topic {name} does not exist or is not enabled"))
+        raise Ended(status, "topic.not.found", f"The topic {name} does not exist or is not enabled")
     return topic
 
 

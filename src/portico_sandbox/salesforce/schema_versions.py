@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico_sandbox.salesforce.avro_schemas import Edit, EventSchema, schema_by_id, schema_of
 from portico_sandbox.salesforce.objects import entity_named
+from portico_sandbox.salesforce.platform_events import remember_schemas
 from portico_sandbox.salesforce.schema import Entity
 from portico_sandbox.store import Store, Transaction
 
@@ -23,6 +24,7 @@ def edit_schema(store: Store, tx: Transaction, entity: Entity, edit: Edit) -> Ev
 
 def schema_with(store: Store, schema_id: str) -> EventSchema | None:
     """Any schema that an event may name, those of before a restart too."""
+    remember_schemas(store)
     found = schema_by_id(schema_id)
     return found or next((each for each in _all_versions(store) if each.id == schema_id), None)
 

@@ -63,6 +63,10 @@ class Stream:
         self._credit = min(self._credit + max(credit, 0), MOST_CREDIT)
         self.wake()
 
+    def notices(self) -> list[Any]:
+        """Messages that are due beside events: of managed subscriptions."""
+        return []
+
     def end(self, ended: Ended | None) -> None:
         """None: the client has hung up its side, a clean end."""
         self._ending = self._ending or ended
@@ -81,7 +85,11 @@ class Stream:
         spoke = loop.time()
         if self._greets() and not await self._fill():
             await send(self._response([]))  # tells at once that the subscription stands
-        while not self._is_over():
+        while True:
+            for notice in self.notices():
+                await send(notice)
+            if self._is_over():
+                return
             self._rung.clear()
             if self._is_silent():
                 await self._wait()

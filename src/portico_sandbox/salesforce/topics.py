@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from portico_sandbox.salesforce.event_log import Entry
 from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.lookup import row_of
 from portico_sandbox.salesforce.objects import ENTITIES, entity_named
+from portico_sandbox.salesforce.platform_events import platform_event
 from portico_sandbox.salesforce.schema_versions import current_schema, schema_with
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.store import Row
@@ -54,6 +56,9 @@ def topic_named(sandbox: Sandbox, name: str) -> Topic | None:
     if name in channel_names(store):
         members = {each.entity: each for each in members_of(store, name) if each.entity in selected}
         return Topic(name, members, is_channel=True, can_subscribe=may)
+    message = platform_event(store, name.removeprefix("/event/")) if name.startswith("/event/") else None
+    if message:
+        return Topic(name, {message.name: Member(message.name)}, False, message.schema.id, True, may)
     entity = next((each for each in ENTITIES if _topic_of(each.name) == name), None)
     if entity is None or entity.name not in selected:
         return None
@@ -67,6 +72,8 @@ def deliveries(sandbox: Sandbox, topic: Topic, entry: Entry) -> list[Delivery]:
     member = topic.members.get(header["entityName"])
     if member is None:
         return []
+    if "payload" in event:
+        return [_message(entry)]
     if not (topic.is_channel and member.all_enriched) or header["changeType"].startswith("GAP_"):
         is_wanted = not topic.is_channel or _passes(sandbox, member, event, header["recordIds"][0])
         return [_delivery(sandbox, topic, entry, entry.id, header["recordIds"], event["values"])] if is_wanted else []
@@ -79,6 +86,20 @@ def deliveries(sandbox: Sandbox, topic: Topic, entry: Entry) -> list[Delivery]:
         for each in header["recordIds"]
         if _passes(sandbox, member, event, each)
     ]  # fmt: skip
+
+
+def _message(entry: Entry) -> Delivery:
+    """A platform event, as its publisher wrote it."""
+    event = entry.body
+    payload = base64.b64decode(event["payload"])
+    headers = tuple((key, base64.b64decode(value)) for key, value in event["headers"])
+    schema_id = event.get("unknown_schema") or event["schema"]
+    return Delivery(entry.id, schema_id, _damaged(event, payload), entry.replay, entry.number, headers)
+
+
+def _damaged(event: Row, payload: bytes) -> bytes:
+    """The payload, beyond decoding where a dial wanted that when the event was logged."""
+    return b"\xff" + payload[: len(payload) // 2] if event.get("broken") else payload
 
 
 def _topic_of(entity_name: str) -> str:
@@ -97,9 +118,7 @@ def _delivery(
         "diffFields": schema.bitmap(event["diffs"]),
         "changedFields": schema.bitmap(event["changed"]),
     }
-    payload = schema.encoded(header, values)
-    if event.get("broken"):
-        payload = b"\xff" + payload[: len(payload) // 2]
+    payload = _damaged(event, schema.encoded(header, values))
     return Delivery(event_id, event.get("unknown_schema") or schema.id, payload, entry.replay, entry.number)
 
 

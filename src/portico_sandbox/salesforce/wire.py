@@ -34,9 +34,27 @@ _MESSAGES: dict[str, list[tuple[int, str, str]]] = {
         (1, "*ConsumerEvent", "events"), (2, "bytes", "latest_replay_id"), (3, "string", "rpc_id"),
         (4, "int32", "pending_num_requested"),
     ],
+    "PublishRequest": [(1, "string", "topic_name"), (2, "*ProducerEvent", "events"), (3, "string", "auth_refresh")],
+    "PublishResponse": [(1, "*PublishResult", "results"), (2, "string", "schema_id"), (3, "string", "rpc_id")],
+    "PublishResult": [(1, "bytes", "replay_id"), (2, "Error", "error"), (3, "string", "correlation_key")],
+    "Error": [(1, "ErrorCode", "code"), (2, "string", "msg")],
+    "ManagedFetchRequest": [
+        (1, "string", "subscription_id"), (2, "string", "developer_name"), (3, "int32", "num_requested"),
+        (4, "string", "auth_refresh"), (5, "CommitReplayRequest", "commit_replay_id_request"),
+    ],
+    "ManagedFetchResponse": [
+        (1, "*ConsumerEvent", "events"), (2, "bytes", "latest_replay_id"), (3, "string", "rpc_id"),
+        (4, "int32", "pending_num_requested"), (5, "CommitReplayResponse", "commit_response"),
+    ],
+    "CommitReplayRequest": [(1, "string", "commit_request_id"), (2, "bytes", "replay_id")],
+    "CommitReplayResponse": [
+        (1, "string", "commit_request_id"), (2, "bytes", "replay_id"), (3, "Error", "error"),
+        (4, "int64", "process_time"),
+    ],
 }  # fmt: skip
 _ENUMS = {"ReplayPreset": ("LATEST", "EARLIEST", "CUSTOM"), "ErrorCode": ("UNKNOWN", "PUBLISH", "COMMIT")}
 LATEST, EARLIEST, CUSTOM = range(3)
+UNKNOWN_ERROR, PUBLISH_ERROR, COMMIT_ERROR = range(3)
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _TYPES = {
@@ -44,6 +62,7 @@ _TYPES = {
     "bytes": _Field.TYPE_BYTES,
     "bool": _Field.TYPE_BOOL,
     "int32": _Field.TYPE_INT32,
+    "int64": _Field.TYPE_INT64,
 }
 
 
@@ -87,3 +106,11 @@ FetchRequest = _message("FetchRequest")
 FetchResponse = _message("FetchResponse")
 ConsumerEvent = _message("ConsumerEvent")
 ProducerEvent = _message("ProducerEvent")
+PublishRequest = _message("PublishRequest")
+PublishResponse = _message("PublishResponse")
+PublishResult = _message("PublishResult")
+Error = _message("Error")
+ManagedFetchRequest = _message("ManagedFetchRequest")
+ManagedFetchResponse = _message("ManagedFetchResponse")
+CommitReplayRequest = _message("CommitReplayRequest")
+CommitReplayResponse = _message("CommitReplayResponse")
