@@ -21,7 +21,7 @@ from portico.clock import Clock
 from portico.db import Database, Notices
 from portico.events import drain
 from portico.events.drain import Reactions
-from portico.events.drops import UNREADABLE
+from portico.events.drops import PROVISION, UNREADABLE
 from portico.events.listener import listen
 from portico.fulfillment import triggers
 from portico.identity.sessions import SessionMiddleware, know_visitor, use_sessions
@@ -38,6 +38,7 @@ from portico.web import web_parts
 REACTIONS: Reactions = {
     ("salesforce", "Order"): triggers.order_changed,
     ("salesforce", "OrderItem"): triggers.order_changed,
+    ("salesforce", PROVISION): triggers.order_changed,
     ("salesforce", UNREADABLE): triggers.order_changed,
     ("whmcs", "InvoiceCreated"): reactions.invoice_created,
     ("whmcs", "InvoicePaid"): reactions.invoice_paid,

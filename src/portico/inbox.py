@@ -20,10 +20,13 @@ DROP_AGAIN_SECONDS = (2, 13)
 DONE = len(DROP_AGAIN_SECONDS) + 1
 
 INSERT = text("""
-    INSERT INTO inbox (source, external_id, kind, body, received_at, due_at)
-    VALUES (:source, :external_id, :kind, CAST(:body AS jsonb), :now, :now)
+    INSERT INTO inbox (source, external_id, kind, body, received_at, due_at, stage, handled_at)
+    SELECT source, external_id, kind, CAST(body AS jsonb), :now, :now,
+           CASE WHEN is_moot THEN :done ELSE 0 END, CASE WHEN is_moot THEN CAST(:now AS timestamptz) END
+    FROM unnest(CAST(:sources AS text[]), CAST(:external_ids AS text[]), CAST(:kinds AS text[]),
+                CAST(:bodies AS text[]), CAST(:moot AS boolean[]))
+         AS new (source, external_id, kind, body, is_moot)
     ON CONFLICT (source, external_id) DO NOTHING
-    RETURNING id
 """)
 DUE = text("""
     SELECT id, source, external_id, kind, body, received_at, stage, tries FROM inbox
@@ -37,7 +40,13 @@ FAILED = text("""
     UPDATE inbox SET tries = tries + 1, error = :error, due_at = :due_at WHERE id = ANY(:ids) AND stage < :done
 """)
 LONGEST_WAIT_SECONDS = 300
-FORGET = text("DELETE FROM inbox WHERE stage >= :done AND received_at < :before")
+FORGET = text("""
+    DELETE FROM inbox WHERE id IN (
+        SELECT id FROM inbox WHERE stage >= :done AND received_at < :before ORDER BY id LIMIT :most
+    )
+""")
+FORGET_AT_ONCE = 10_000
+"""More might not fit into the time of a statement, and then nothing would ever be forgotten."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,8 @@ class NewEvent:
     external_id: str
     kind: str
     body: dict[str, Any]
+    is_moot: bool = False
+    """It changes nothing of ours: stored so that it is known, and handled already."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +73,19 @@ class Event:
 
 
 async def receive(tx: AsyncConnection, now: datetime, events: Sequence[NewEvent]) -> int:
-    """Stores what is new; answers how many were. The caller defers a drain in the same transaction."""
-    stored = 0
-    for event in events:
-        values = {
-            "source": event.source,
-            "external_id": event.external_id,
-            "kind": event.kind,
-            "body": json.dumps(event.body, ensure_ascii=False),
-            "now": now,
-        }
-        stored += (await tx.execute(INSERT, values)).rowcount
-    return stored
+    """Stores what is new, in one statement; answers how many were. The caller defers a drain in the transaction."""
+    if not events:
+        return 0
+    values = {
+        "sources": [event.source for event in events],
+        "external_ids": [event.external_id for event in events],
+        "kinds": [event.kind for event in events],
+        "bodies": [json.dumps(event.body, ensure_ascii=False) for event in events],
+        "moot": [event.is_moot for event in events],
+        "now": now,
+        "done": DONE,
+    }
+    return (await tx.execute(INSERT, values)).rowcount
 
 
 async def due(tx: AsyncConnection, now: datetime, *, least_stage: int = 0, limit: int = 2000) -> list[Event]:
@@ -96,6 +108,8 @@ async def failed(tx: AsyncConnection, now: datetime, tries: int, ids: Sequence[i
     await tx.execute(FAILED, {"ids": list(ids), "error": error[:500], "due_at": due_at, "done": DONE})
 
 
-async def forget(tx: AsyncConnection, before: datetime) -> None:
-    """Removes handled events; 7 days are kept so that a replay is still recognised."""
-    await tx.execute(FORGET, {"before": before, "done": DONE})
+async def forget(tx: AsyncConnection, before: datetime) -> bool:
+    """Removes a portion of the handled events; True where there may be more. 7 days are kept so that a replay is still
+    recognised."""
+    found = await tx.execute(FORGET, {"before": before, "done": DONE, "most": FORGET_AT_ONCE})
+    return found.rowcount == FORGET_AT_ONCE

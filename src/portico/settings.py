@@ -207,7 +207,17 @@ class SalesforceSettings(BaseSettings):
     pricebook_id: str = ""
     pubsub_address: str = "api.pubsub.salesforce.com:7443"
     pubsub_tls: bool = True
-    topic: str = "/data/Portico__chn"
+    topics: Annotated[tuple[str, ...], NoDecode] = ("/data/Portico__chn",)
+    """One custom channel, or a topic for each object (`/data/OrderChangeEvent,…`); comma-separated."""
+    provision_topics: Annotated[tuple[str, ...], NoDecode] = ()
+    """Platform events that start fulfillment too, such as `/event/OrderProvisionRequested__e`; none by default."""
+    provision_order_field: str = "Order_Id__c"
+    """The field of such an event that holds the order's id."""
+    lost_position: Literal["earliest", "latest"] = "earliest"
+    """Where the stream begins after a lost position: with all that is retained (72 h, counts against the allocation),
+    or from now on. Either way everything copied is read anew and approved orders are looked for."""
+    events_per_day: int = 25_000
+    """Events that the org may deliver in 24 hours, to all its subscribers; only to warn of its end. 0 = unknown."""
     ca_path: Path | None = None
     concurrency: int = 10
     connect_seconds: float = 2
@@ -242,6 +252,11 @@ class SalesforceSettings(BaseSettings):
     """For how long a write is tried again whose record another one holds (UNABLE_TO_LOCK_ROW)."""
     pubsub_silence_seconds: float = 300
     """A stream without any message for so long is dead: the service speaks at least every 270 s."""
+
+    @field_validator("topics", "provision_topics", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class FreebitSettings(BaseSettings):

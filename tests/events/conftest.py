@@ -29,7 +29,7 @@ NOW_SECRET = "whsec_b25lLXNlY3JldC1vZi10aGlydHktdHdvLWJ5dGVzIQ=="
 NEXT_SECRET = "whsec_YW5vdGhlci1zZWNyZXQtb2YtbWFueS1ieXRlcyEhISE="
 OLD_SECRET = "whsec_dGhlLXNlY3JldC1vZi1sYXN0LXllYXItYnl0ZXMhISE="
 
-EMPTY = "TRUNCATE inbox, users, mappings, placements, fulfillments, procrastinate_jobs CASCADE"
+EMPTY = "TRUNCATE inbox, order_owners, order_item_owners, users, mappings, placements, fulfillments, procrastinate_jobs CASCADE"
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ async def running_front(servers: Servers) -> AsyncIterator[Front]:
     own = environment.of_portal(servers.ports, url, servers.redis_url)
     with pytest.MonkeyPatch.context() as patch:
         more = {"WHMCS_HOOK_SECRETS": f"{NOW_SECRET},{NEXT_SECRET}", "REDIS_TIMEOUT_SECONDS": "1"}
+        more["SALESFORCE_LOGIN_URL"] = "http://127.0.0.1:1"  # nobody is there
         for name, value in {**own, **more}.items():
             patch.setenv(name, value)
         settings = read_settings()

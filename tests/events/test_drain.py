@@ -69,7 +69,8 @@ async def worker(front: Front) -> AsyncIterator[None]:
 
 
 def order(number: int, **body: Any) -> NewEvent:
-    return NewEvent("salesforce", f"e{number}", "Order", {"account_ids": [ANN.sf_account_id], **body})
+    body = {"account_ids": [ANN.sf_account_id], "order_ids": [f"o{number}"], **body}
+    return NewEvent("salesforce", f"e{number}", "Order", body)
 
 
 async def test_copies_are_dropped_now_and_twice_more(front: Front) -> None:
@@ -249,30 +250,11 @@ async def test_a_change_of_a_shared_thing_is_one_drop(front: Front) -> None:
     assert made.whole_kinds == set()
 
 
-@pytest.mark.parametrize(
-    ("body", "accounts"),
-    [
-        ({"account_ids": ["A"], "order_ids": ["o1"]}, {"A"}),
-        ({"account_ids": ["A"], "order_ids": ["placed"]}, {"A", "OLD"}),
-        ({"account_ids": [], "order_ids": ["placed"]}, {"OLD"}),
-        ({"account_ids": [], "order_ids": ["placed", "o1"]}, None),
-        ({"account_ids": [], "order_ids": ["o1"]}, None),
-        ({"account_ids": [], "order_ids": []}, None),
-    ],
-    ids=["named", "changed hands", "known to us", "known in part", "unknown", "overflow"],
-)
-async def test_a_change_of_an_order_finds_its_account(front: Front, body: Any, accounts: set[str] | None) -> None:
-    now = front.portal.clock.now()
-    await front.do(
-        "INSERT INTO fulfillments (order_id, sf_account_id, state, approved_at, updated_at)"
-        " VALUES ('placed', 'OLD', 'running', :now, :now)",
-        now=now,
-    )
-    made = await drops(front, hint("salesforce", "Order", **body))
-    if accounts is None:
-        assert made.owned == set() and made.whole_kinds == {ORDERS}
-    else:
-        assert made.owned == {(ORDERS, account) for account in accounts} and made.whole_kinds == set()
+async def test_alike_changes_of_an_order_are_one_reaction(front: Front, noted: Noted) -> None:
+    """It reads the truth once all of them are known. Our own writes and those of others are told apart."""
+    await front.receive(order(1), order(2), order(3, order_ids=["o1"]), order(4, order_ids=["o1"], own=True))
+    await drain.drain(front.portal)
+    assert sorted(noted.seen) == ["e2", "e3", "e4"] and await front.stages() == [1, 1, 1, 1]
 
 
 async def test_account_events_drop_that_account_or_all(front: Front) -> None:

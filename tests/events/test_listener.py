@@ -19,8 +19,8 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from portico.demo.processes import Child, Command
-from portico.events import listener
-from portico.events.listener import Deposed, Term, listen
+from portico.events.listener import listen
+from portico.events.received import Deposed, Term, heard_at, store
 from portico.portal import Portal
 from portico.systems.salesforce.change_events import Ourselves, event_of
 from portico.systems.salesforce.changes import Batch
@@ -237,11 +237,13 @@ async def test_what_can_not_be_decoded_is_parked_and_passed(office: Office) -> N
     )
     async with office.listening():
         pass
-    term = Term(office.portal.settings.salesforce.topic, (await office.position())["epoch"], None)
+    term = Term(office.portal.settings.salesforce.topics[0], (await office.position())["epoch"], None)
     event = event_of(message, None, Ourselves("portico", "005"))
-    await listener._store(office.portal, term, Batch((event,), message.replay_id))
+    await store(office.portal, term, Batch((event,), message.replay_id))
     [row] = await office.events("unreadable")
-    assert row["body"]["problem"] == "unknown schema" and row["body"]["raw"] == "/wBqdW5r"
+    assert row["body"]["problem"] == "unknown schema" and "raw" not in row["body"]
+    [letter] = await office.rows("SELECT * FROM dead_letters")
+    assert (letter["external_id"], letter["payload"], letter["schema_id"]) == ("broken", b"\xff\x00junk", "s")
     assert (await office.position())["replay_id"] == b"0000000009"
 
 
@@ -249,10 +251,10 @@ def test_with_a_backlog_we_know_what_happened_until_its_last_event() -> None:
     message = wire.ConsumerEvent(event=wire.ProducerEvent(id="e", schema_id="s", payload=b""), replay_id=b"1")
     event = event_of(message, None, Ourselves("portico", "005"))
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    for commit_at, heard_at in ((now - HOUR, now - HOUR), (now + HOUR, now), (None, now)):
+    for commit_at, expected in ((now - HOUR, now - HOUR), (now + HOUR, now), (None, now)):
         batch = Batch((dataclasses.replace(event, commit_at=commit_at),), b"1")
-        assert listener._heard_at(batch, now) == heard_at
-    assert listener._heard_at(Batch((), b"1"), now) == now
+        assert heard_at(batch, now) == expected
+    assert heard_at(Batch((), b"1"), now) == now
 
 
 async def test_an_old_leader_writes_nothing(office: Office) -> None:
@@ -265,8 +267,7 @@ async def test_an_old_leader_writes_nothing(office: Office) -> None:
     message = wire.ConsumerEvent(event=wire.ProducerEvent(id="late", schema_id="s", payload=b""), replay_id=b"1")
     event = event_of(message, None, Ourselves("portico", "005"))
     with pytest.raises(Deposed):
-        await listener._store(office.portal, old, Batch((event,), b"1"))
-    await listener._note_problem(office.portal, old, "late")
+        await store(office.portal, old, Batch((event,), b"1"))
     assert await office.rows("SELECT external_id FROM inbox") == [{"external_id": stored["external_id"]}]
     assert await office.position() == before
 

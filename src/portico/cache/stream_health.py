@@ -14,10 +14,11 @@ from portico.db import Database
 LOOK_SECONDS = 5
 UNHEALTHY_AFTER = timedelta(seconds=330)
 
-# Nothing heard for long, or heard and not yet taken up (the drops of an event precede its first try): either way
-# copies may be older than they look.
+# Nothing heard for long (of several topics the one that was silent longest), or heard and not yet taken up (the drops
+# of an event precede its first try): either way copies may be older than they look.
 OLDEST_DOUBT = text("""
-    SELECT (SELECT max(heard_at) FROM change_position),
+    SELECT (SELECT CASE WHEN bool_and(heard_at IS NOT NULL) THEN min(heard_at) END
+            FROM change_position WHERE feeds_copies),
            (SELECT min(received_at) FROM inbox WHERE stage = 0 AND tries = 0 AND source = 'salesforce')
 """)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from prometheus_client import Counter
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico import inbox
 from portico.errors import PorticoError
 from portico.events.drops import drops_of
+from portico.events.owners import ITEM, Owners, owners_of
 from portico.inbox import Event
 from portico.portal import Portal
 from portico.work import defer, job, periodic, portal
@@ -25,6 +29,9 @@ Reactions = Mapping[tuple[str, str], Reaction]
 
 HANDLED = Counter("portico_events_total", "Foreign events by outcome", ["source", "outcome"])
 KEEP = timedelta(days=7)
+KEEP_DEAD_LETTERS = timedelta(days=30)
+FORGET_DEAD_LETTERS = text("DELETE FROM dead_letters WHERE received_at < :before")
+FORGET_DELIVERIES = text("DELETE FROM change_deliveries WHERE hour < :before")
 AT_ONCE = 20
 """Events whose reactions are noted together: what a process that dies makes again."""
 SLACK_SECONDS = 0.3
@@ -67,8 +74,13 @@ async def sweep_inbox(timestamp: int) -> None:
 @periodic("17 3 * * *", queue="house")
 async def forget_events(timestamp: int) -> None:
     the_portal = portal()
+    now, is_more = the_portal.clock.now(), True
+    while is_more:
+        async with the_portal.db.begin() as tx:
+            is_more = await inbox.forget(tx, now - KEEP)
     async with the_portal.db.begin() as tx:
-        await inbox.forget(tx, the_portal.clock.now() - KEEP)
+        await tx.execute(FORGET_DEAD_LETTERS, {"before": now - KEEP_DEAD_LETTERS})
+        await tx.execute(FORGET_DELIVERIES, {"before": now - KEEP})
 
 
 async def drain(portal: Portal, *, least_stage: int = 0) -> int:
@@ -82,18 +94,40 @@ async def drain(portal: Portal, *, least_stage: int = 0) -> int:
 
 
 async def _handle(portal: Portal, stage: int, events: list[Event]) -> int:
-    await (await drops_of(portal, events)).make(portal)
+    owners = await owners_of(portal, events, ask=True)
+    await (await drops_of(portal, events, owners)).make(portal)
     if stage > 0:
         return await _move_on(portal, stage, events)
     noted = [event for event in events if (event.source, event.kind) not in _reactions]
     for event in noted:
         HANDLED.labels(event.source, "noted").inc()
     moved = await _move_on(portal, 0, noted)  # they don't wait for the reactions of others
-    reacting = [event for event in events if (event.source, event.kind) in _reactions]
-    for start in range(0, len(reacting), AT_ONCE):
-        some = reacting[start : start + AT_ONCE]
-        moved += await _move_on(portal, 0, [event for event in some if await _react(portal, event)])
+    reacting = [_with_orders(event, owners) for event in events if (event.source, event.kind) in _reactions]
+    groups = _alike(reacting)
+    for start in range(0, len(groups), AT_ONCE):
+        some = groups[start : start + AT_ONCE]
+        moved += await _move_on(portal, 0, [event for alike in some if await _react(portal, alike) for event in alike])
     return moved
+
+
+def _with_orders(event: Event, owners: Owners) -> Event:
+    """A gap of an order item names the item only: what reacts wants the order."""
+    if event.source != "salesforce" or event.kind != ITEM:
+        return event
+    return replace(event, body=event.body | {"order_ids": owners.orders(event) or []})
+
+
+def _alike(events: list[Event]) -> list[list[Event]]:
+    """Change events of the same orders together, in the order of their first: a reaction reads the truth, so that one
+    for all of them does. Hooks stay alone.
+    """
+    groups: dict[Any, list[Event]] = {}
+    for event in events:
+        is_change = event.source == "salesforce"
+        orders = tuple(event.body.get("order_ids", []))
+        key = (event.kind, bool(event.body.get("own")), orders) if is_change else event.id
+        groups.setdefault(key, []).append(event)
+    return list(groups.values())
 
 
 async def _move_on(portal: Portal, stage: int, events: list[Event]) -> int:
@@ -106,7 +140,8 @@ async def _move_on(portal: Portal, stage: int, events: list[Event]) -> int:
     return len(events)
 
 
-async def _react(portal: Portal, event: Event) -> bool:
+async def _react(portal: Portal, alike: list[Event]) -> bool:
+    event = alike[-1]
     try:
         await _reactions[event.source, event.kind](portal, event)
     except PorticoError as error:
@@ -116,9 +151,9 @@ async def _react(portal: Portal, event: Event) -> bool:
         log.exception("events.reaction.crashed", kind=event.kind, inbox_id=event.id)
         why = type(error).__name__
     else:
-        HANDLED.labels(event.source, "handled").inc()
+        HANDLED.labels(event.source, "handled").inc(len(alike))
         return True
-    HANDLED.labels(event.source, "failed").inc()
+    HANDLED.labels(event.source, "failed").inc(len(alike))
     async with portal.db.begin() as tx:
-        await inbox.failed(tx, portal.clock.now(), event.tries, [event.id], why)
+        await inbox.failed(tx, portal.clock.now(), max(one.tries for one in alike), [one.id for one in alike], why)
     return False

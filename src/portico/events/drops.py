@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import text
-
 from portico.cache import scope_of
 from portico.customer import Customer, WhmcsClientId
+from portico.events.owners import Owners, owners_of
 from portico.freshness import RULES, Rule, dropped_by
 from portico.identity.mapping import customer_by_client
 from portico.inbox import Event
 from portico.portal import Portal
 
-ACCOUNTS = text("""
-    SELECT order_id, sf_account_id FROM placements WHERE order_id = ANY(:order_ids)
-    UNION SELECT order_id, sf_account_id FROM fulfillments WHERE order_id = ANY(:order_ids)
-""")
-
 UNREADABLE = "unreadable"
 """Kind of a change event that could not be decoded: any entity may have changed."""
+PROVISION = "provision"
+"""Kind of a platform event that asks for an order's fulfillment, however the org calls it. It makes nothing stale."""
 
 INVOICE, SERVICE, CARD, CLIENT = "whmcs:invoice", "whmcs:service", "whmcs:card", "whmcs:client"
 CANCELLATION = "whmcs:cancellation"
@@ -82,15 +78,17 @@ class Drops:
             await portal.cache.drop_kind(rule)
 
 
-async def drops_of(portal: Portal, events: Iterable[Event]) -> Drops:
+async def drops_of(portal: Portal, events: Iterable[Event], owners: Owners | None = None) -> Drops:
+    """`owners` of the events' orders; None: those that are known without asking, as a quick first drop wants them."""
     drops = Drops()
     all_events = list(events)
     customers = await _customers_of(portal, all_events)
+    owners = owners or await owners_of(portal, all_events, ask=False)
     for event in all_events:
         if event.source == "whmcs":
             _of_hook(event, customers, drops)
         else:
-            await _of_change(portal, event, drops)
+            _of_change(event, owners, drops)
     return drops
 
 
@@ -116,31 +114,18 @@ def _of_hook(event: Event, customers: dict[int, Customer], drops: Drops) -> None
         drops.owned.update((rule, scope_of(rule, customers[client_id])) for rule in rules)
 
 
-async def _of_change(portal: Portal, event: Event, drops: Drops) -> None:
+def _of_change(event: Event, owners: Owners, drops: Drops) -> None:
     if event.kind == UNREADABLE:
         drops.whole_kinds.update(rule for rule in RULES if any(_is_change(name) for name in rule.dropped_by))
         return
     rules = dropped_by(f"salesforce:{event.kind}")
     drops.owned.update((rule, "all") for rule in rules if rule.scope == "shared")
     owned = [rule for rule in rules if rule.scope != "shared"]
-    if not owned:
-        return
-    accounts = await _accounts_of(portal, event)
-    drops.owned.update((rule, account_id) for rule in owned for account_id in accounts)
-    if not accounts:
+    accounts = owners.accounts(event)
+    if accounts is None:
         drops.whole_kinds.update(owned)
-
-
-async def _accounts_of(portal: Portal, event: Event) -> set[str]:
-    """Whose records these are; empty unless that is known of all of them. An order may have changed hands: both."""
-    told = set(event.body.get("account_ids", []))
-    order_ids = event.body.get("order_ids", [])
-    if not order_ids:
-        return told
-    async with portal.db.begin() as tx:
-        rows = (await tx.execute(ACCOUNTS, {"order_ids": order_ids})).mappings()
-        known = {row["order_id"]: row["sf_account_id"] for row in rows}
-    return told | set(known.values()) if told or set(order_ids) == set(known) else set()
+    else:
+        drops.owned.update((rule, account_id) for rule in owned for account_id in accounts)
 
 
 def _is_change(happening: str) -> bool:

@@ -1,4 +1,4 @@
-"""The one subscriber of Salesforce's change events: leads by advisory lock, writes by a fenced position.
+"""The one subscriber of Salesforce's change events: leads alone, follows each topic for ever, writes fenced.
 
 At least once, duplicates harmless; a position is stored in the transaction that stores the events it covers.
 """
@@ -6,12 +6,9 @@ At least once, duplicates harmless; a position is stored in the transaction that
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import psycopg
@@ -20,176 +17,161 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portico import inbox
-from portico.db import LASTING, end_tasks
+from portico.db import end_tasks
 from portico.errors import PorticoError
-from portico.events.drain import defer_drain
-from portico.events.drops import UNREADABLE, drops_of
+from portico.events.leadership import LOOK_SECONDS, beat, leadership
+from portico.events.received import RESYNCS, Deposed, Term, store
 from portico.fulfillment.triggers import defer_poll
-from portico.inbox import NewEvent
 from portico.portal import Portal
-from portico.systems.salesforce.changes import Batch, ChangeEvent, ReplayLost, Start, open_stream
+from portico.systems.salesforce.changes import ReplayLost, Start, open_stream
 
 log = structlog.get_logger()
 
-LEADER_LOCK = 7_061_002
-RECEIVED = Counter("portico_changes_received_total", "Change events stored", ["entity"])
+RECONNECTS = Counter("portico_changes_reconnect_total", "Ends of a stream, by why", ["reason"])
 LEADING = Gauge("portico_listener_leading", "1 in the process that holds the stream")
+LONGEST_PAUSE_SECONDS = 60.0
 
+# A position means nothing in another org; then nothing is known of this topic.
 LEAD = text("""
-    INSERT INTO change_position (topic, epoch) VALUES (:topic, 1)
-    ON CONFLICT (topic) DO UPDATE SET epoch = change_position.epoch + 1
+    INSERT INTO change_position (topic, epoch, organization_id, feeds_copies) VALUES (:topic, 1, :org, :feeds_copies)
+    ON CONFLICT (topic) DO UPDATE SET
+        epoch = change_position.epoch + 1,
+        organization_id = excluded.organization_id,
+        feeds_copies = excluded.feeds_copies,
+        replay_id = CASE WHEN coalesce(change_position.organization_id, :org) = :org
+                         THEN change_position.replay_id END,
+        heard_at = CASE WHEN coalesce(change_position.organization_id, :org) = :org THEN change_position.heard_at END
     RETURNING epoch, replay_id
 """)
-HEARD = text("""
-    UPDATE change_position SET replay_id = :replay_id, heard_at = :heard_at, problem = NULL
-    WHERE topic = :topic AND epoch = :epoch
+EXPECT = text("""
+    INSERT INTO change_position (topic, feeds_copies)
+    SELECT topic, topic = ANY(:fed) FROM unnest(CAST(:topics AS text[])) AS topic ON CONFLICT (topic) DO NOTHING
 """)
+FORGET_OTHERS = text("DELETE FROM change_position WHERE NOT topic = ANY(:topics)")
 PROBLEM = text("UPDATE change_position SET problem = :problem WHERE topic = :topic AND epoch = :epoch")
-
-
-class Deposed(Exception):
-    """Another listener leads: whatever this one still holds must not be written."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """One leader's time. `position` None: nothing was ever heard of this topic."""
-
-    topic: str
-    epoch: int
-    position: bytes | None
 
 
 async def listen(portal: Portal, stopping: asyncio.Event) -> None:
     """Leads whenever it can, stands by otherwise, until told to stop."""
     while not stopping.is_set():
         try:
-            async with _leadership(portal.settings.database.direct, stopping) as lock:
+            async with leadership(portal.settings.database.direct, stopping) as lock:
                 if lock is not None:
-                    await _until(stopping, _lead(portal), _keep(lock))
+                    await _until(stopping, *await _duties(portal), beat(lock))
         except (psycopg.Error, SQLAlchemyError, PorticoError, OSError, Deposed) as error:
             log.warning("listener.leadership.lost", error=type(error).__name__)
         finally:
             LEADING.set(0)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), 1)
+            await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
 
 
-async def _lead(portal: Portal) -> None:
-    """Streams for ever; every end of a stream is followed by the next one, later each time it fails at once."""
-    topic = portal.settings.salesforce.topic
-    async with portal.db.begin() as tx:
-        row = (await tx.execute(LEAD, {"topic": topic})).mappings().one()
-    term = Term(topic, row["epoch"], row["replay_id"])
+async def _duties(portal: Portal) -> list[Any]:
+    """Following every topic. Positions of topics that are no longer ours go: their gap would never be noticed. New ones
+    are there from the start, so that copies are not trusted before they were heard.
+    """
+    settings = portal.settings.salesforce
     LEADING.set(1)
-    log.info("listener.leads", epoch=term.epoch, resumes=term.position is not None)
-    start: Start = term.position or "latest"
-    if term.position is None:
-        await portal.cache.retire()  # what changed until now, nobody has told us
-    failures = 0
-    while True:
-        pause = 0.0
-        try:
-            async with contextlib.aclosing(_stream(portal, term, start)) as positions:
-                async for position in positions:
-                    start, failures = position, 0
-        except ReplayLost:
-            # What happened since is not known: everything copied is retired, and the stream begins at its earliest.
-            log.error("listener.position.lost")
-            await _note_problem(portal, term, "position lost")
-            await portal.cache.retire()
-            start = "earliest"
-        except PorticoError as error:
-            log.warning("listener.stream.ended", error=error.code, note=error.note)
-            await _note_problem(portal, term, str(error))
-            pause = float(error.facts.get("pause_seconds", 0))
-        failures += 1
-        await asyncio.sleep(max(pause, random.uniform(0.1, min(0.5 * 2 ** min(failures, 10), 60))))  # noqa: S311
-
-
-async def _stream(portal: Portal, term: Term, start: Start) -> AsyncGenerator[bytes, None]:
-    """One stream. Without a position of ours, all copies are retired once it is open, and orders are polled."""
-    is_fresh = isinstance(start, str)
-    async with contextlib.aclosing(open_stream(portal.salesforce, term.topic, start)) as batches:
-        async for batch in batches:
-            if is_fresh:
-                # Before the position is ours: who dies in between must come here again.
-                await portal.cache.retire()
-                async with portal.db.begin() as tx:
-                    await defer_poll(tx)
-                is_fresh = False
-            await _store(portal, term, batch)
-            yield batch.position
-
-
-async def _store(portal: Portal, term: Term, batch: Batch) -> None:
-    now = portal.clock.now()
-    events = [_new_event(event) for event in batch.events]
+    topics = {"topics": [*settings.topics, *settings.provision_topics]}
     async with portal.db.begin() as tx:
-        values = {"topic": term.topic, "epoch": term.epoch, "replay_id": batch.position}
-        values["heard_at"] = _heard_at(batch, now)
-        if (await tx.execute(HEARD, values)).rowcount == 0:
-            raise Deposed(term.topic)
-        if await inbox.receive(tx, now, events):
-            await defer_drain(tx)
-    for event in events:
-        RECEIVED.labels(event.kind).inc()
-    if events:  # the next read must not wait for a worker; the drain is the guarantee
-        hints = [inbox.Event(0, e.source, e.external_id, e.kind, e.body, now, 0, 0) for e in events]
-        await (await drops_of(portal, hints)).make(portal)
+        await tx.execute(FORGET_OTHERS, topics)
+        await tx.execute(EXPECT, {**topics, "fed": list(settings.topics)})
+    fed = [_Following(portal, topic, feeds_copies=True).run() for topic in settings.topics]
+    return fed + [_Following(portal, topic, feeds_copies=False).run() for topic in settings.provision_topics]
 
 
-def _heard_at(batch: Batch, now: datetime) -> datetime:
-    """Until when we know what happened: with a backlog still to come, that is when the last event did."""
-    commit_at = batch.events[-1].commit_at if batch.events else None
-    return min(now, commit_at or now)
+class _Following:
+    """Streams of one topic, for ever: every end is followed by the next one, later each time it fails at once."""
+
+    def __init__(self, portal: Portal, topic: str, *, feeds_copies: bool) -> None:
+        self._portal = portal
+        self._topic = topic
+        self._feeds_copies = feeds_copies
+        self._term: Term | None = None
+        self._start: Start = "latest"
+        self._failures = 0
+
+    async def run(self) -> None:
+        while True:
+            self._failures += 1
+            asked = 0.0
+            try:
+                await self._stream()
+            except ReplayLost as lost:
+                await self._lost(lost)
+            except PorticoError as error:
+                log.warning("listener.stream.ended", topic=self._topic, error=error.code, note=error.note)
+                RECONNECTS.labels(error.code).inc()
+                await self._note_problem(str(error))
+                asked = float(error.facts.get("pause_seconds", 0))
+            await pause(self._failures, asked)
+
+    async def _stream(self) -> None:
+        if self._term is None:
+            self._term = await self._begin()
+        async with contextlib.aclosing(self._positions(self._term)) as positions:
+            async for position in positions:
+                # Only an answer shows that the service works: one that accepts and fails must not be hammered.
+                self._start, self._failures = position or self._start, 0
+
+    async def _begin(self) -> Term:
+        token = await self._portal.salesforce.token.get()
+        values = {"topic": self._topic, "org": token.organization_id, "feeds_copies": self._feeds_copies}
+        async with self._portal.db.begin() as tx:
+            row = (await tx.execute(LEAD, values)).mappings().one()
+        term = Term(self._topic, row["epoch"], row["replay_id"], self._feeds_copies)
+        log.info("listener.leads", topic=term.topic, epoch=term.epoch, resumes=term.position is not None)
+        self._start = term.position or "latest"
+        if term.position is None:
+            RESYNCS.labels("no position").inc()
+            await self._retire()
+        return term
+
+    async def _positions(self, term: Term) -> AsyncGenerator[bytes, None]:
+        """One stream. Without a position of ours the subscription stands first; what it brings waits until all copies
+        are retired and orders are looked for, so that nothing falls between.
+        """
+        is_fresh = isinstance(self._start, str)
+        async with contextlib.aclosing(open_stream(self._portal.salesforce, term.topic, self._start)) as batches:
+            async for batch in batches:
+                if is_fresh:
+                    # Before the position is ours: who dies in between must come here again.
+                    await self._retire()
+                    async with self._portal.db.begin() as tx:
+                        await defer_poll(tx)
+                    is_fresh = False
+                await store(self._portal, term, batch)
+                yield batch.position
+
+    async def _lost(self, lost: ReplayLost) -> None:
+        """What happened since is not known: everything copied is retired, before the next stream and once it stands."""
+        log.error("listener.position.lost", topic=self._topic, note=lost.note)
+        RECONNECTS.labels(lost.code).inc()
+        RESYNCS.labels("position lost").inc()
+        await self._note_problem("position lost")
+        await self._retire()
+        self._start = self._portal.settings.salesforce.lost_position
+
+    async def _retire(self) -> None:
+        if self._feeds_copies:
+            await self._portal.cache.retire()
+
+    async def _note_problem(self, problem: str) -> None:
+        if self._term is None:
+            return
+        values = {"topic": self._topic, "epoch": self._term.epoch, "problem": problem[:500]}
+        async with self._portal.db.begin() as tx:
+            await tx.execute(PROBLEM, values)
 
 
-def _new_event(event: ChangeEvent) -> NewEvent:
-    """Ids only: the drain and the domains read the truth again. An event for all records names none."""
-    record_ids = [] if event.concerns_all else list(event.record_ids)
-    body: dict[str, Any] = {"change": event.change_type, "own": event.own, "record_ids": record_ids}
-    if event.problem:
-        parked = base64.b64encode(event.raw).decode()
-        body |= {"problem": event.problem, "schema_id": event.schema_id, "raw": parked}
-    if event.entity == "Account":
-        body["account_ids"] = record_ids
-    if event.entity == "Order":
-        body |= {"order_ids": record_ids, "account_ids": _known(event.account_id)}
-    if event.entity == "OrderItem":
-        body["order_ids"] = _known(event.order_id)
-    return NewEvent("salesforce", event.event_id, event.entity or UNREADABLE, body)
+async def pause(failures: int, asked: float) -> None:
+    """Before the next stream: random up to a bound that doubles with each failure in a row; `asked` at the least."""
+    await asyncio.sleep(max(asked, random.uniform(0.1, longest_pause(failures))))  # noqa: S311
 
 
-def _known(value: str | None) -> list[str]:
-    return [value] if value else []
-
-
-async def _note_problem(portal: Portal, term: Term, problem: str) -> None:
-    async with portal.db.begin() as tx:
-        await tx.execute(PROBLEM, {"topic": term.topic, "epoch": term.epoch, "problem": problem[:500]})
-
-
-@contextlib.asynccontextmanager
-async def _leadership(url: str, stopping: asyncio.Event) -> AsyncIterator[psycopg.AsyncConnection[Any] | None]:
-    """The connection that holds the lock, or None when told to stop before it was free."""
-    async with await psycopg.AsyncConnection.connect(url, **LASTING) as connection:
-        while not stopping.is_set():
-            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADER_LOCK,))).fetchone()
-            if row and row[0]:
-                yield connection
-                return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), 1)
-        yield None
-
-
-async def _keep(lock: psycopg.AsyncConnection[Any]) -> None:
-    """Raises as soon as the connection that holds the lock is gone."""
-    while True:
-        await asyncio.sleep(2)
-        await asyncio.wait_for(lock.execute("SELECT 1"), 3)
+def longest_pause(failures: int) -> float:
+    """Seconds."""
+    return min(0.5 * 2.0 ** min(failures, 10), LONGEST_PAUSE_SECONDS)
 
 
 async def _until(stopping: asyncio.Event, *coroutines: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, Final
@@ -17,6 +17,9 @@ from portico.systems.salesforce.sf_id import is_nobody, normalized
 
 ALL: Final = ("*",)
 """In place of record ids: any record of the entity may have changed."""
+
+PUBLISHED: Final = "PUBLISHED"
+"""Kind of change of a platform event."""
 
 UNKNOWN: Final = ""
 """Entity, and kind of change, of an event that can't be decoded."""
@@ -38,6 +41,11 @@ class Schema:
     @property
     def entity(self) -> str:
         return self.layout.record.removesuffix("ChangeEvent")
+
+    @property
+    def is_of_platform_event(self) -> bool:
+        """`/event/Name__e`: somebody's own event, without the header that changes have."""
+        return "ChangeEventHeader" not in self.layout.fields
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ class ChangeEvent:
     commit_at: datetime | None
     own: bool
     """Whether our own write caused it."""
+    transaction: str
+    """Salesforce's key of the transaction; of a gap it may be another one."""
     schema_id: str
     raw: bytes
     """The payload, for parking; holds personal data."""
@@ -87,12 +97,17 @@ def schema_of(schema_json: str) -> Schema:
     return Schema(fastavro.parse_schema(json.loads(schema_json)), layout_of(schema_json))
 
 
-def event_of(consumer_event: Any, schema: Schema | None, ourselves: Ourselves) -> ChangeEvent:
-    """The event in a ConsumerEvent message; never raises. `schema` None: the service knows no such schema."""
+def event_of(consumer_event: Any, schema: Schema | None, ourselves: Ourselves, order_field: str = "") -> ChangeEvent:
+    """The event in a ConsumerEvent message; never raises. `schema` None: the service knows no such schema.
+
+    `order_field` is the field of a platform event that holds an order's id.
+    """
     if schema is None:
         return _undecodable(consumer_event, UNKNOWN, "unknown schema")
     try:
         record = _decoded(consumer_event.event.payload, schema)
+        if schema.is_of_platform_event:
+            return _platform_event(consumer_event, record, schema, order_field)
         return _event(consumer_event, record, schema, ourselves)
     except Exception as error:  # noqa: BLE001  bytes from outside can make a decoder fail in any way; the stream goes on
         return _undecodable(consumer_event, schema.entity, type(error).__name__)
@@ -119,6 +134,7 @@ def _event(message: Any, record: dict[str, Any], schema: Schema, ourselves: Ours
         order_id=_id_in(record, "OrderId"),
         commit_at=datetime.fromtimestamp(header["commitTimestamp"] / 1000, UTC),
         own=_is_own(header, ourselves),
+        transaction=header["transactionKey"],
         schema_id=message.event.schema_id,
         raw=message.event.payload,
     )
@@ -137,9 +153,25 @@ def _undecodable(message: Any, entity: str, problem: str) -> ChangeEvent:
         order_id=None,
         commit_at=None,
         own=False,
+        transaction="",
         schema_id=message.event.schema_id,
         raw=message.event.payload,
         problem=problem,
+    )
+
+
+def _platform_event(message: Any, record: dict[str, Any], schema: Schema, order_field: str) -> ChangeEvent:
+    """Asks for an order, by whoever published it. Without a readable id it may mean any."""
+    event = _undecodable(message, schema.entity, "")
+    created = record.get("CreatedDate")
+    order_id = _id_in(record, order_field)
+    return replace(
+        event,
+        record_ids=(order_id,) if order_id else ALL,
+        order_id=order_id,
+        change_type=PUBLISHED,
+        commit_at=datetime.fromtimestamp(created / 1000, UTC) if isinstance(created, int) else None,
+        problem=None,
     )
 
 

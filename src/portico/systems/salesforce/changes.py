@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import grpc
 import grpc.aio
+from prometheus_client import Counter
 
 from portico.errors import SetupWrong, SystemDown
 from portico.systems.http import in_transaction
@@ -28,8 +30,11 @@ MOST_CREDIT = 100
 TOP_UP_BELOW = 50
 MOST_WAITING = 1000
 """Events decoded but not taken: beyond it the credit runs down."""
+CUT_BYTES = 2_000_000
+"""The service ends an answer at about 3 MB."""
 LONGEST_WITHOUT_CREDIT = 45.0
 """Seconds; after 60 the service closes the stream."""
+WITHOUT_CREDIT = Counter("portico_changes_without_credit_seconds_total", "Time in which the service could not send")
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 16_000_000),
@@ -48,10 +53,18 @@ Start = bytes | Literal["latest", "earliest"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Events in order; none in a keepalive. Store `position` in the transaction that stores the events."""
+    """Events in order; none in a keepalive. Store `position` in the transaction that stores the events.
+
+    It is empty as long as there is none yet.
+    """
 
     events: tuple[ChangeEvent, ...]
     position: bytes
+    rpc_ids: tuple[str, ...] = ()
+    """Of the answers that brought them: what the vendor's support asks for."""
+
+
+Decode = Callable[[Any], Awaitable[ChangeEvent]]
 
 
 class ChangeStream:
@@ -94,8 +107,7 @@ class ChangeStream:
         metadata = _metadata(token)
         await self._check_topic(metadata)
         call = _stub(self._channel, SUBSCRIBE)(metadata=metadata)
-        ourselves = Ourselves(self._sf.settings.client_name, token.user_id)
-        reading = _Reading(call, self._schemas, metadata, ourselves, self._sf.settings.pubsub_silence_seconds)
+        reading = _Reading(call, self._decoder(token, metadata), self._sf.settings.pubsub_silence_seconds)
         task = asyncio.create_task(reading.run(_first_request(self._topic, position), position))
         try:
             async for batch in reading.taken(task):
@@ -104,6 +116,16 @@ class ChangeStream:
             task.cancel()
             call.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    def _decoder(self, token: Token, metadata: Any) -> Decode:
+        ourselves = Ourselves(self._sf.settings.client_name, token.user_id)
+        order_field = self._sf.settings.provision_order_field
+
+        async def decode(message: Any) -> ChangeEvent:
+            schema = await self._schemas.get(message.event.schema_id, metadata)
+            return event_of(message, schema, ourselves, order_field)
+
+        return decode
 
     async def _check_topic(self, metadata: Any) -> None:
         ask = self._channel.unary_unary(
@@ -134,11 +156,9 @@ async def open_stream(sf: Salesforce, topic: str, position: Start | None) -> Asy
 class _Reading:
     """Reads one Subscribe call ahead of whoever takes the batches, and keeps its credit up."""
 
-    def __init__(self, call: Any, schemas: Schemas, metadata: Any, ourselves: Ourselves, silence: float) -> None:
+    def __init__(self, call: Any, decode: Decode, silence: float) -> None:
         self._call = call
-        self._schemas = schemas
-        self._metadata = metadata
-        self._ourselves = ourselves
+        self._decode = decode
         self._silence = silence
         self._batches: deque[Batch] = deque()
         self._waiting = 0
@@ -146,13 +166,14 @@ class _Reading:
         self._taken = asyncio.Event()
 
     async def taken(self, task: asyncio.Task[None]) -> AsyncGenerator[Batch, None]:
-        """What `task` (this `run`) reads; raises what ended it after the last batch."""
+        """What `task` (this `run`) reads, all that waits as one batch; raises what ended it after the last one."""
         while True:
-            while self._batches:
-                batch = self._batches.popleft()
-                self._waiting -= len(batch.events)
+            if self._batches:
+                batch = _joined(self._batches)
+                self._waiting = 0
                 self._taken.set()
                 yield batch
+                continue
             if task.done():
                 await task
                 return
@@ -165,12 +186,12 @@ class _Reading:
             await self._call.write(first)
             while True:
                 response = await self._read()
+                await self._top_up(response.pending_num_requested)  # first: the service sends on while we decode
                 batch = await self._batch_of(response, last)
                 last = batch.position
                 self._batches.append(batch)
                 self._waiting += len(batch.events)
                 self._arrived.set()
-                await self._top_up(response.pending_num_requested)
         except grpc.aio.AioRpcError as error:
             raise error_of(error) from error
         finally:
@@ -188,25 +209,23 @@ class _Reading:
         return response
 
     async def _batch_of(self, response: Any, last: bytes) -> Batch:
-        events = tuple([await self._event_of(event) for event in response.events])
-        # With events, the position of the last one: the service's newest may lie beyond what it has sent.
-        newest = events[-1].replay_id if events else response.latest_replay_id
-        return Batch(events, newest or last)
-
-    async def _event_of(self, event: Any) -> ChangeEvent:
-        schema = await self._schemas.get(event.event.schema_id, self._metadata)
-        return event_of(event, schema, self._ourselves)
+        events = tuple([await self._decode(event) for event in response.events])
+        position = _position_after(response, events) or last
+        return Batch(events, position, (response.rpc_id,) if response.rpc_id else ())
 
     async def _top_up(self, credit: int) -> None:
         """Asks for more long before the credit is gone; only where too much waits to be taken it may run down."""
         if credit >= TOP_UP_BELOW or (credit > 0 and self._waiting >= MOST_WAITING):
             return
+        since = time.monotonic()
         more = MOST_CREDIT - credit
         if self._waiting >= MOST_WAITING and not await self._has_room():
             more = 1  # keeps the stream open
         # A call that has ended meanwhile tells so, with its reason, at the next read.
         with suppress(asyncio.InvalidStateError):
             await self._call.write(SUBSCRIBE.request(num_requested=more))
+        if credit <= 0:
+            WITHOUT_CREDIT.inc(time.monotonic() - since)
 
     async def _has_room(self) -> bool:
         try:
@@ -217,6 +236,28 @@ class _Reading:
         except TimeoutError:
             return False
         return True
+
+
+def _joined(batches: deque[Batch]) -> Batch:
+    """All of them as one, in order. An empty one last moves the position on, as it may."""
+    events = tuple([event for batch in batches for event in batch.events])
+    joined = Batch(events, batches[-1].position, tuple([rpc_id for batch in batches for rpc_id in batch.rpc_ids]))
+    batches.clear()
+    return joined
+
+
+def _position_after(response: Any, events: tuple[ChangeEvent, ...]) -> bytes:
+    """Empty where it is still the one of before.
+
+    With events, that of the last one: the service's newest may lie beyond what it has sent. Parts of one transaction
+    share a replay id; where the answer may have been cut among them, who resumes there would never see the rest.
+    """
+    if not events:
+        return bytes(response.latest_replay_id)
+    newest = events[-1].replay_id
+    if response.pending_num_requested > 0 and response.ByteSize() < CUT_BYTES:
+        return newest
+    return next((event.replay_id for event in reversed(events) if event.replay_id != newest), b"")
 
 
 def _first_request(topic: str, position: Start) -> Any:

@@ -56,8 +56,10 @@ class TokenRefused(Trouble):
 
 def error_of(error: grpc.aio.AioRpcError) -> Trouble:
     """`facts["pause_seconds"]` is set where a quota wants a long wait."""
-    code = _error_code(error)
-    note = f"{error.code().name} {code}".strip()
+    trailers = _trailers(error)
+    code = trailers.get("error-code", "")
+    rpc_id = trailers.get("rpc-id", "")  # what the vendor's support asks for
+    note = f"{error.code().name} {code} {rpc_id and f'rpc {rpc_id}'}".strip()
     match MEANINGS.get(code.removeprefix(_PREFIX)) or _BY_STATUS.get(error.code(), "down"):
         case "replay_lost":
             return ReplayLost(SYSTEM, note)
@@ -71,6 +73,5 @@ def error_of(error: grpc.aio.AioRpcError) -> Trouble:
             return SystemDown(SYSTEM, note)
 
 
-def _error_code(error: grpc.aio.AioRpcError) -> str:
-    values = [value for key, value in error.trailing_metadata() or () if key == "error-code"]
-    return values[0] if values and isinstance(values[0], str) else ""
+def _trailers(error: grpc.aio.AioRpcError) -> dict[str, str]:
+    return {key: value for key, value in error.trailing_metadata() or () if isinstance(value, str)}
