@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -14,24 +14,30 @@ from portico.billing.invoices import InvoiceRow, invoice_for, invoices_of
 from portico.billing.listing import Choice, Order, Sort, Status, chosen, page_after
 from portico.billing.payment_methods import gateways, payment_methods_of, today
 from portico.billing.words import MethodState, method_state
+from portico.errors import SingleSignOnOff
 from portico.portal import Portal
-from portico.web.shapes import Listing, MoneyShape, money_shape, whole
+from portico.web.openapi_problems import REMOTE
+from portico.web.shapes import Listing, Moment, MoneyShape, money_shape, whole
 
 PAGE = 25
+InvoiceStatus = Literal["unpaid", "paid", "cancelled", "refunded", "collections", "payment_pending", "draft", "other"]
+MethodKind = Literal["card", "bank", "other"]
 
 
 class InvoiceOut(msgspec.Struct, frozen=True):
+    """`status` is `other` where the billing system has one that we do not know."""
+
     id: str
     number: str
-    status: str
+    status: InvoiceStatus
     overdue: bool
     issued: date | None
     due_date: date | None
-    paid_at: datetime | None
+    paid_at: Moment | None
     total: MoneyShape
 
 
-class LineOut(msgspec.Struct, frozen=True):
+class InvoiceLineOut(msgspec.Struct, frozen=True):
     description: str
     amount: MoneyShape
     service_id: str | None
@@ -40,7 +46,7 @@ class LineOut(msgspec.Struct, frozen=True):
 class PaymentOut(msgspec.Struct, frozen=True):
     """A negative amount was paid back."""
 
-    at: datetime | None
+    at: Moment | None
     amount: MoneyShape
     gateway: str
     reference: str
@@ -52,21 +58,23 @@ class InvoiceDetailOut(InvoiceOut, frozen=True, kw_only=True):
     credit: MoneyShape
     balance: MoneyShape
     gateway: str
-    lines: list[LineOut]
+    lines: list[InvoiceLineOut]
     transactions: list[PaymentOut]
-    as_of: datetime
+    as_of: Moment
 
 
 class LinkOut(msgspec.Struct, frozen=True):
     """Single-use: open it at once."""
 
     url: str
-    expires_at: datetime
+    expires_at: Moment
 
 
 class PaymentMethodOut(msgspec.Struct, frozen=True):
+    """`expires` is the last day on which it is good."""
+
     id: str
-    kind: str
+    kind: MethodKind
     brand: str
     last_four: str
     gateway: str
@@ -76,20 +84,28 @@ class PaymentMethodOut(msgspec.Struct, frozen=True):
 
 
 class GatewayOut(msgspec.Struct, frozen=True):
+    """A way to pay that the provider offers."""
+
     name: str
     label: str
 
 
-@get("/api/v1/invoices", access="customer")
+@get(
+    "/api/v1/invoices",
+    access="customer",
+    operation_id="list_invoices",
+    summary="Invoices",
+    refusals=REMOTE,
+)
 async def invoices(
     request: Request[Any, Any, Any],
     status: Status | None = None,
-    q: Annotated[str, Parameter(max_length=40)] = "",
+    q: Annotated[str, Parameter(max_length=40, description="Part of an invoice number.")] = "",
     sort: Sort = "date",
     order: Order = "desc",
-    cursor: str | None = None,
+    cursor: Annotated[str | None, Parameter(description="`next_cursor` of the page before.")] = None,
 ) -> Listing[InvoiceOut]:
-    """25 at a time, newest first unless `sort` and `order` say else. `q`: part of an invoice number.
+    """25 at a time, newest first unless `sort` and `order` say else.
 
     Invoices that come or go between two pages shift nothing: a cursor names the last invoice seen.
     """
@@ -101,8 +117,16 @@ async def invoices(
     return Listing([_invoice(portal, row) for row in shown], next_cursor, len(found), copy.as_of)
 
 
-@get("/api/v1/invoices/{invoice_id:int}", access="customer", ids={"invoice_id": "invoice"})
+@get(
+    "/api/v1/invoices/{invoice_id:int}",
+    access="customer",
+    ids={"invoice_id": "invoice"},
+    operation_id="read_invoice",
+    summary="One invoice",
+    refusals=REMOTE,
+)
 async def invoice(request: Request[Any, Any, Any], invoice_id: int) -> InvoiceDetailOut:
+    """With its lines and payments."""
     portal: Portal = request.app.state.portal
     copy = await invoice_for(portal, request.user.customer, invoice_id)
     found = copy.value
@@ -118,20 +142,38 @@ async def invoice(request: Request[Any, Any, Any], invoice_id: int) -> InvoiceDe
             PaymentOut(one.at, money_shape(one.amount), one.gateway, one.reference) for one in found.transactions
         ],
         lines=[
-            LineOut(line.description, money_shape(line.amount), str(line.service_id) if line.service_id else None)
+            InvoiceLineOut(
+                line.description, money_shape(line.amount), str(line.service_id) if line.service_id else None
+            )
             for line in found.lines
         ],
         as_of=copy.as_of,
     )
 
 
-@post("/api/v1/invoices/{invoice_id:int}/pay-link", access="customer", ids={"invoice_id": "invoice"}, status_code=201)
+@post(
+    "/api/v1/invoices/{invoice_id:int}/pay-link",
+    access="customer",
+    ids={"invoice_id": "invoice"},
+    operation_id="create_pay_link",
+    summary="A link to pay this invoice",
+    refusals=(*REMOTE, SingleSignOnOff),
+    status_code=201,
+)
 async def invoice_pay_link(request: Request[Any, Any, Any], invoice_id: int) -> Response[LinkOut]:
+    """Opens this invoice in the billing system, signed in, once and for about a minute."""
     return _link(await pay_link(request.app.state.portal, request.user.customer, invoice_id))
 
 
-@get("/api/v1/payment-methods", access="customer")
+@get(
+    "/api/v1/payment-methods",
+    access="customer",
+    operation_id="list_payment_methods",
+    summary="Cards and bank accounts on file",
+    refusals=REMOTE,
+)
 async def payment_methods(request: Request[Any, Any, Any]) -> Listing[PaymentMethodOut]:
+    """Added and removed in the billing system only: see `create_manage_link`."""
     portal: Portal = request.app.state.portal
     copy = await payment_methods_of(portal, request.user.customer)
     shown = [
@@ -150,13 +192,28 @@ async def payment_methods(request: Request[Any, Any, Any]) -> Listing[PaymentMet
     return whole(shown, copy.as_of)
 
 
-@post("/api/v1/payment-methods/manage-link", access="customer", status_code=201)
+@post(
+    "/api/v1/payment-methods/manage-link",
+    access="customer",
+    operation_id="create_manage_link",
+    summary="A link to add or remove payment methods",
+    refusals=(*REMOTE, SingleSignOnOff),
+    status_code=201,
+)
 async def manage_link(request: Request[Any, Any, Any]) -> Response[LinkOut]:
+    """Opens the payment methods in the billing system, signed in, once and for about a minute."""
     return _link(await payment_methods_link(request.app.state.portal, request.user.customer))
 
 
-@get("/api/v1/payment-gateways", access="customer")
+@get(
+    "/api/v1/payment-gateways",
+    access="customer",
+    operation_id="list_payment_gateways",
+    summary="Ways to pay that the provider offers",
+    refusals=REMOTE,
+)
 async def payment_gateways(request: Request[Any, Any, Any]) -> Listing[GatewayOut]:
+    """The same for everybody."""
     copy = await gateways(request.app.state.portal)
     return whole([GatewayOut(gateway.name, gateway.label) for gateway in copy.value], copy.as_of)
 

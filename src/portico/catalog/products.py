@@ -14,6 +14,10 @@ from portico.money import Money
 from portico.portal import Portal
 from portico.systems.salesforce import accounts, catalog
 from portico.systems.salesforce.catalog import Availability, Product
+from portico.systems.salesforce.catalog import BillingCycle as BillingCycle
+from portico.systems.salesforce.catalog import Category as Category
+from portico.systems.salesforce.catalog import ItemClass as ItemClass
+from portico.systems.salesforce.catalog import SimKind as SimKind
 
 CATEGORIES = ("Mobile", "Internet", "VPN", "Other")
 

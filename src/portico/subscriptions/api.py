@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 import msgspec
@@ -13,25 +13,37 @@ from portico.billing.payment_methods import today
 from portico.portal import Portal
 from portico.subscriptions.details import details_for
 from portico.subscriptions.services import Service, services_of
-from portico.web.shapes import Listing, MoneyShape, money_shape, whole
+from portico.web.openapi_problems import REMOTE
+from portico.web.shapes import Listing, Moment, MoneyShape, money_shape, whole
+
+ServiceStatus = Literal[
+    "pending", "active", "suspended", "terminated", "cancelled", "fraud", "completed", "other"
+]  # fmt: skip
+ServiceCycle = Literal[
+    "monthly", "quarterly", "semiannually", "annually", "biennially", "triennially", "one_time", "free", "other"
+]  # fmt: skip
+BillStatus = Literal["unpaid", "paid", "cancelled", "refunded", "collections", "payment_pending", "draft", "other"]
 
 
 class SubscriptionOut(msgspec.Struct, frozen=True):
+    """`price` is net, of one cycle (of the one payment for a one-time service)."""
+
     id: str
     name: str
-    status: str
-    billing_cycle: str
+    status: ServiceStatus
+    billing_cycle: ServiceCycle
     price: MoneyShape
-    """Net, of one cycle (of the one payment for a one-time service)."""
     next_due: date | None
     registered: date | None
     line_number: str | None
 
 
 class BillOut(msgspec.Struct, frozen=True):
+    """An invoice, in short."""
+
     id: str
     number: str
-    status: str
+    status: BillStatus
     overdue: bool
     due_date: date | None
     total: MoneyShape
@@ -39,22 +51,38 @@ class BillOut(msgspec.Struct, frozen=True):
 
 
 class SubscriptionDetailOut(SubscriptionOut, frozen=True, kw_only=True):
+    """`cancellation`: filed and not carried out yet. `invoices`: the latest that have a line for this service, newest
+    first. Both are null where they can not be known just now."""
+
     iccid: str | None
     cancellation: Literal["at_once", "end_of_period"] | None
-    """Filed and not carried out yet; null also where it can not be known just now."""
     invoices: list[BillOut] | None
-    """The latest that have a line for this service, newest first; null where they can not be read just now."""
-    as_of: datetime
+    as_of: Moment
 
 
-@get("/api/v1/subscriptions", access="customer")
+@get(
+    "/api/v1/subscriptions",
+    access="customer",
+    operation_id="list_subscriptions",
+    summary="Services of any status",
+    refusals=REMOTE,
+)
 async def subscriptions(request: Request[Any, Any, Any]) -> Listing[SubscriptionOut]:
+    """All in one page, newest first."""
     copy = await services_of(request.app.state.portal, request.user.customer)
     return whole([_subscription(service) for service in copy.value], copy.as_of)
 
 
-@get("/api/v1/subscriptions/{subscription_id:int}", access="customer", ids={"subscription_id": "service"})
+@get(
+    "/api/v1/subscriptions/{subscription_id:int}",
+    access="customer",
+    ids={"subscription_id": "service"},
+    operation_id="read_subscription",
+    summary="One service",
+    refusals=REMOTE,
+)
 async def subscription(request: Request[Any, Any, Any], subscription_id: int) -> SubscriptionDetailOut:
+    """With its latest invoices, and a cancellation that was filed."""
     portal: Portal = request.app.state.portal
     known = await details_for(portal, request.user.customer, subscription_id)
     filed, bills = known.cancellation, known.bills

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.params import Parameter
+from msgspec import Meta
 
-from portico.errors import FieldFault, IdempotencyKeyMissing, InputWrong, NotFound, StillRunning, Trouble
+from portico.errors import (
+    CaseClosed,
+    FieldFault,
+    IdempotencyKeyMissing,
+    InputWrong,
+    NotFound,
+    StillRunning,
+    Trouble,
+)
 from portico.i18n import _m
 from portico.portal import Portal
 from portico.support.about import About, about_for
@@ -19,81 +28,111 @@ from portico.support.fields import checked_message, checked_question
 from portico.support.sending import open_case, reply
 from portico.support.words import case_words
 from portico.web import language, read_json
-from portico.web.shapes import Listing
+from portico.web.openapi_problems import REMOTE
+from portico.web.shapes import Body, Listing, Moment, RunningShape
 
 PAGE = 25
 MOST_KEY = 255
+CASE_AT = [ResponseHeader(name="Location", description="Of the case.", documentation_only=True)]
 NOT_YOURS = _m("There is no such thing in this account. Check its kind and id, or leave it out.")
 
 
-class AboutIn(msgspec.Struct):
+class AboutIn(Body):
     """Something of the customer's own; its number is written into the case."""
 
-    kind: str
-    """invoice, service, order or case."""
+    kind: Annotated[str, Meta(extra_json_schema={"enum": ["invoice", "service", "order", "case"]})]
     id: str
 
 
-class CaseIn(msgspec.Struct):
-    subject: str
-    description: str
-    priority: str = "medium"
-    """high, medium or low."""
+class CaseIn(Body):
+    """A question."""
+
+    subject: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255})]
+    description: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 30000})]
+    priority: Annotated[str, Meta(extra_json_schema={"enum": ["high", "medium", "low"]})] = "medium"
     about: AboutIn | None = None
 
 
-class CommentIn(msgspec.Struct):
-    text: str
-    """At most 4,000 bytes of UTF-8."""
+class CommentIn(Body):
+    """At most 4,000 bytes of UTF-8: a Japanese character takes three."""
+
+    text: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 4000})]
 
 
 class CommentOut(msgspec.Struct, frozen=True):
+    """A message in a case."""
+
     id: str
-    author: str
-    """customer or support."""
+    author: Literal["customer", "support"]
     text: str
-    created_at: datetime
+    created_at: Moment
 
 
 class CaseOut(msgspec.Struct, frozen=True):
+    """`status` is `other` where the provider names it otherwise; `status_words` are for people."""
+
     id: str
     number: str
     subject: str
-    status: str
-    """received, in_progress, escalated, waiting_for_customer, closed; other where the provider names it otherwise."""
+    status: Literal["received", "in_progress", "escalated", "waiting_for_customer", "closed", "other"]
     status_words: str
     closed: bool
-    priority: str | None
-    created_at: datetime
-    updated_at: datetime
+    priority: Literal["high", "medium", "low"] | None
+    created_at: Moment
+    updated_at: Moment
 
 
 class CaseDetailOut(CaseOut, frozen=True, kw_only=True):
+    """A case with its messages, oldest first."""
+
     description: str
     comments: list[CommentOut]
-    as_of: datetime
+    as_of: Moment
 
 
-@get("/api/v1/cases", access="customer")
+@get("/api/v1/cases", access="customer", operation_id="list_cases", summary="Cases", refusals=REMOTE)
 async def cases(
-    request: Request[Any, Any, Any], cursor: Annotated[int, Parameter(ge=0, le=100_000)] = 0
+    request: Request[Any, Any, Any],
+    cursor: Annotated[
+        str | None, Parameter(description="`next_cursor` of the page before.", pattern="^[0-9]{1,6}$")
+    ] = None,
 ) -> Listing[CaseOut]:
     """Newest first, 25 at a time; read from Salesforce at this moment."""
     portal: Portal = request.app.state.portal
+    start = int(cursor or 0)
     found = await cases_of(portal, request.user.customer)
     spoken = language(request)
-    more = str(cursor + PAGE) if cursor + PAGE < len(found) else None
-    shown = [_case(case, spoken) for case in found[cursor : cursor + PAGE]]
+    more = str(start + PAGE) if start + PAGE < len(found) else None
+    shown = [_case(case, spoken) for case in found[start : start + PAGE]]
     return Listing(shown, more, len(found), portal.clock.now())
 
 
-@get("/api/v1/cases/{case_id:str}", access="customer", ids={"case_id": "case"})
+@get(
+    "/api/v1/cases/{case_id:str}",
+    access="customer",
+    ids={"case_id": "case"},
+    operation_id="read_case",
+    summary="One case",
+    refusals=REMOTE,
+)
 async def case(request: Request[Any, Any, Any], case_id: str) -> CaseDetailOut:
+    """With its messages; read from Salesforce at this moment."""
     portal: Portal = request.app.state.portal
     return _in_full(request, await case_for(portal, request.user.customer, case_id))
 
 
-@post("/api/v1/cases", access="customer", status_code=201)
+@post(
+    "/api/v1/cases",
+    access="customer",
+    operation_id="open_case",
+    summary="Open a case",
+    body=CaseIn,
+    keyed="optional",
+    also={202: RunningShape},
+    refusals=(*REMOTE, StillRunning),
+    response_headers=CASE_AT,
+    status_code=201,
+)
 async def add_case(request: Request[Any, Any, Any]) -> Response[CaseDetailOut]:
     """201 with the case; 202 with an operation where its outcome is not known yet.
 
@@ -112,7 +151,19 @@ async def add_case(request: Request[Any, Any, Any]) -> Response[CaseDetailOut]:
     return Response(_in_full(request, read), status_code=201, headers={"location": f"/api/v1/cases/{opened.case_id}"})
 
 
-@post("/api/v1/cases/{case_id:str}/comments", access="customer", ids={"case_id": "case"}, status_code=201)
+@post(
+    "/api/v1/cases/{case_id:str}/comments",
+    access="customer",
+    ids={"case_id": "case"},
+    operation_id="add_comment",
+    summary="Say something in a case",
+    body=CommentIn,
+    keyed="optional",
+    also={202: RunningShape},
+    refusals=(*REMOTE, CaseClosed, StillRunning),
+    response_headers=CASE_AT,
+    status_code=201,
+)
 async def add_comment(request: Request[Any, Any, Any], case_id: str) -> Response[CommentOut]:
     """201 with the comment; 202 with an operation where its outcome is not known yet.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from portico.i18n import _m
 MISSING = _m("This field is required.")
 WRONG_FORM = _m("This is not in the expected form: %(problem)s.")
 UNKNOWN = _m("There is no such field here.")
+NO_TEXT = _m("This contains a character that no text can have (NUL). Remove it.")
 
 T = TypeVar("T", bound=Struct)
 _PLACE = re.compile(r" - at `\$?(?P<path>.*)`$")
@@ -25,7 +27,7 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """The body as this Struct. Raises RequestWrong if it is no JSON object, InputWrong with one fault per field."""
     try:
         raw = msgspec.json.decode(await request.body())
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise RequestWrong(str(error)) from None
     if not isinstance(raw, dict):
         raise RequestWrong("not an object")
@@ -45,7 +47,19 @@ def _faults_of(raw: dict[str, Any], name: str, field: FieldInfo) -> list[FieldFa
         msgspec.convert(raw[name], field.type)
     except msgspec.ValidationError as error:
         return [_fault(f"/{name}", str(error))]
-    return []
+    return [FieldFault(pointer, NO_TEXT) for pointer, text in _texts(raw[name], f"/{name}") if "\x00" in text]
+
+
+def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Every string in it, with its place."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _texts(part, f"{pointer}/{_escaped(name)}")
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from _texts(part, f"{pointer}/{place}")
 
 
 def _whole(raw: dict[str, Any], kind: type[T]) -> T:
