@@ -35,6 +35,7 @@ ORDERS = Rule(
     None,
     ("salesforce:Order", "salesforce:OrderItem", "own:order", "own:fulfillment"),
     "orders: list and detail",
+    schema=2,
 )
 INVOICES = Rule(
     "invoices", "user", 90, ("whmcs:invoice", "own:billing", "own:sso_return", "own:fulfillment"), "invoices: list"

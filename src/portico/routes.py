@@ -19,6 +19,7 @@ from portico.identity import pages as identity
 from portico.notifications import api as notifications_api
 from portico.notifications import pages as notifications
 from portico.orders import api as orders_api
+from portico.orders import cancellation_pages as cancellation
 from portico.orders import pages as orders
 from portico.staff import pages as staff
 from portico.subscriptions import api as subscriptions_api
@@ -40,6 +41,7 @@ PAGES: list[ControllerRouterHandler] = [
     orders.orders_page,
     orders.order_page,
     orders.install_page,
+    *cancellation.pages,
     billing.invoices_page,
     billing.invoice_page,
     billing.pay,
@@ -77,6 +79,7 @@ API: list[ControllerRouterHandler] = [
     orders_api.orders,
     orders_api.order,
     orders_api.order_events,
+    orders_api.cancellation,
     billing_api.invoices,
     billing_api.invoice,
     billing_api.invoice_pay_link,

@@ -225,6 +225,8 @@ class SalesforceSettings(BaseSettings):
     write_seconds: float = 20
     order_status_pending: str = "Pending Review"
     order_status_approved: str = "Approved"
+    order_status_cancelled: str = "Cancelled"
+    """Of a draft that is given up, by staff or by the customer; its StatusCode is Draft."""
     case_origin: str = "Portal Website"
     """Of the cases that customers open here; a value of the Origin picklist."""
     case_statuses: dict[str, Literal["received", "in_progress", "escalated", "waiting_for_customer", "closed"]] = {

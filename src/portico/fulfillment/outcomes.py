@@ -139,6 +139,20 @@ ORDER_WITHDRAWN = Outcome(
     "The order is no longer approved in Salesforce. It goes on when it is approved again.",
     look_again=timedelta(minutes=30),
 )
+CANCELLATION_UNDER_WAY = Outcome(
+    "CANCELLATION_UNDER_WAY",
+    "waiting_system",
+    _m("You asked to cancel this order; we are finding out whether that came before its approval."),
+    "The customer is cancelling this order; its outcome is not known yet. Nothing is set up meanwhile.",
+    look_again=timedelta(seconds=10),
+)
+CANCELLED_BY_CUSTOMER = Outcome(
+    "CANCELLED_BY_CUSTOMER",
+    "parked",
+    _CHECKING,
+    "The customer cancelled this order before it was approved, so that nothing is set up. Cancel it here as well; or,"
+    " if the customer wants it after all, set the fulfillment status to Pending.",
+)
 DONE = Outcome("", "done", _m("Your order is complete."), "")
 
 OUTCOMES = {outcome.code: outcome for outcome in list(vars().values()) if isinstance(outcome, Outcome)}

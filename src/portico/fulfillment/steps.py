@@ -18,6 +18,7 @@ from portico.creation import Recipe
 from portico.fulfillment import outcomes
 from portico.fulfillment.outcomes import Stopped
 from portico.fulfillment.stepping import Done, Run, create_once, note, step
+from portico.orders import timeline
 from portico.orders.timeline import Step
 from portico.systems.freebit import lines as freebit_lines
 from portico.systems.salesforce import orders as salesforce_orders
@@ -34,7 +35,13 @@ __all__ = [
 
 
 async def confirm_approval(run: Run) -> None:
-    """Approval can be taken back; what is written here on the first run is the customer's line of it."""
+    """Approval can be taken back, or come after the customer has cancelled; what is written here on the first run is
+    the customer's line of it.
+    """
+    if timeline.is_being_cancelled(run.journal):
+        raise Stopped(outcomes.CANCELLATION_UNDER_WAY)
+    if timeline.is_cancelled_by_customer(run.journal):
+        raise Stopped(outcomes.CANCELLED_BY_CUSTOMER)
     if run.order.status_code != "Activated":
         raise Stopped(outcomes.ORDER_WITHDRAWN)
     if "approval" not in run.journal or run.journal["approval"].state != "done":

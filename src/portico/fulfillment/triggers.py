@@ -17,6 +17,7 @@ from portico.fulfillment.runs import defer_run
 from portico.identity.mapping import customer_by_client
 from portico.inbox import Event
 from portico.orders import timeline
+from portico.orders.cancellation_news import staff_changed
 from portico.portal import Portal
 from portico.systems.salesforce import orders as salesforce_orders
 from portico.systems.salesforce.orders import Order
@@ -41,11 +42,13 @@ async def order_changed(portal: Portal, event: Event) -> None:
 
 async def consider(portal: Portal, order_id: str) -> None:
     """Begins, wakes or unparks the fulfillment of an order, as Salesforce holds it now. Twice does no harm."""
+    read_at = portal.clock.now()
     try:
         order = await salesforce_orders.get_order_to_fulfill(portal.salesforce, order_id)
     except NotFound:
         return  # deleted meanwhile, or not of ours
-    if order.status_code != "Activated":
+    if not order.is_approved:
+        await staff_changed(portal, order, read_at)
         return
     now = portal.clock.now()
     async with portal.db.begin() as tx:
@@ -125,5 +128,6 @@ def _is_to_begin(order: Order) -> bool:
 async def _moves(tx: AsyncConnection, order: Order, now: datetime) -> bool:
     """Staff mend a parked order by setting it back to Pending; a waiting one is looked at again at any change."""
     if order.fulfillment_status == "Pending" and await timeline.unpark(tx, order.id, now):
+        await timeline.forget_cancellation(tx, order.id)  # where it was parked for that, it is wanted after all
         return True
     return await timeline.wake_one(tx, order.id, ["waiting_staff", "waiting_customer"], now)

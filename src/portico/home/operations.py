@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, get
 
-from portico.customer import Customer
 from portico.errors import NotFound, SignInNeeded
 from portico.i18n import _m
 from portico.identity.sign_up import sign_up_state
+from portico.orders.cancellation import cancellation_for
 from portico.orders.checkout import placement_for
 from portico.portal import Portal
 from portico.support.delivery import sending_for
 from portico.web import language
 
+NOT_CANCELLED = _m("Your order was not cancelled: it is approved already. Ask our support.")
 NOT_DELIVERED = _m("Our support did not get it. Please send it again.")
 
 
@@ -33,8 +35,8 @@ class OperationOut(msgspec.Struct, frozen=True):
 
 @get("/api/v1/operations/{operation_id:str}", access="public", ids={"operation_id": "operation"})
 async def operation(request: Request[Any, Any, Any], operation_id: str) -> OperationOut:
-    """An order, a case or a message of the customer's, or a sign-up (nobody is signed in yet: its unguessable id is
-    the key)."""
+    """An order or its cancellation, a case or a message of the customer's, or a sign-up (nobody is signed in yet: its
+    unguessable id is the key)."""
     portal: Portal = request.app.state.portal
     try:
         wanted = UUID(operation_id)
@@ -47,15 +49,21 @@ async def operation(request: Request[Any, Any, Any], operation_id: str) -> Opera
         return OperationOut(str(wanted), sign_up.state, url, message=message)
     if request.user is None or request.user.customer is None:
         raise SignInNeeded("operation")
-    try:
-        return await _order(portal, request.user.customer, wanted, url)
-    except NotFound:
-        return await _sending(request, wanted, url)
+    for looking in (_order, _cancellation):
+        with suppress(NotFound):
+            return await looking(request, wanted, url)
+    return await _sending(request, wanted, url)
 
 
-async def _order(portal: Portal, customer: Customer, wanted: UUID, url: str) -> OperationOut:
-    placement = await placement_for(portal, customer, wanted)
+async def _order(request: Request[Any, Any, Any], wanted: UUID, url: str) -> OperationOut:
+    placement = await placement_for(request.app.state.portal, request.user.customer, wanted)
     return OperationOut(str(wanted), "done" if placement.order_id else "running", url, order_id=placement.order_id)
+
+
+async def _cancellation(request: Request[Any, Any, Any], wanted: UUID, url: str) -> OperationOut:
+    found = await cancellation_for(request.app.state.portal, request.user.customer, wanted)
+    message = NOT_CANCELLED.in_language(language(request)) if found.state == "refused" else None
+    return OperationOut(str(wanted), found.state, url, order_id=found.order_id, message=message)
 
 
 async def _sending(request: Request[Any, Any, Any], wanted: UUID, url: str) -> OperationOut:

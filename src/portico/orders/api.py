@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post, put
 from litestar.response import Stream
 
 from portico.errors import IdempotencyKeyMissing
+from portico.orders.cancellation import cancel
 from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
 from portico.orders.checkout import ShippingAddress, place_order
 from portico.orders.live import Live
@@ -148,6 +149,13 @@ async def orders(request: Request[Any, Any, Any]) -> Listing[OrderOut]:
 async def order(request: Request[Any, Any, Any], order_id: str) -> OrderOut:
     known = await order_with_journal(request.app.state.portal, request.user.customer, order_id)
     return _order(request, known)
+
+
+@post("/api/v1/orders/{order_id:str}/cancellation", access="customer", ids={"order_id": "order"}, status_code=200)
+async def cancellation(request: Request[Any, Any, Any], order_id: str) -> OrderOut:
+    """Cancels an order that waits for approval: 200 with it, also when it is cancelled already; 409
+    `order_approved`; 202 with an operation where the outcome is not known yet."""
+    return _order(request, await cancel(request.app.state.portal, request.user.customer, order_id))
 
 
 @get("/api/v1/orders/{order_id:str}/events", access="customer", ids={"order_id": "order"}, media_type=EVENTS)

@@ -25,6 +25,7 @@ from portico.orders.checkout import place_order, placement_for, shipping_address
 from portico.orders.installs import qr_code
 from portico.orders.orders import order_with_journal, orders_with_journals
 from portico.orders.progress import progress_of, status_of
+from portico.orders.timeline import CANCELLED, is_being_cancelled, is_cancelled_by_customer
 from portico.portal import Portal
 from portico.web import Form, paging, read_form, redirect, render, show_cart_count
 
@@ -108,7 +109,17 @@ async def order_page(request: Request[Any, Any, Any], order_id: str) -> Response
         return await _pending_page(request, order_id.removeprefix("pending-"))
     known = await order_with_journal(portal, request.user.customer, order_id)
     progress = progress_of(known, portal.settings.freebit.smdp_address)
-    return render(request, "orders/order.html", order=known.order, progress=progress, as_of_time=known.as_of)
+    steps = known.journal.steps
+    return render(
+        request,
+        "orders/order.html",
+        order=known.order,
+        progress=progress,
+        as_of_time=known.as_of,
+        cancellable=known.order.stage == "in_review" and known.journal.state is None and CANCELLED not in steps,
+        being_cancelled=is_being_cancelled(steps),
+        cancelled_by_customer=is_cancelled_by_customer(steps),
+    )
 
 
 @post("/orders/{order_id:str}/install", access="customer", ids={"order_id": "order"}, include_in_schema=False,

@@ -160,7 +160,7 @@ async def _carry_on(portal: Portal, customer: Customer, placement: Placement) ->
         return placement
     try:
         creation = await carry_out(portal, placement.creation_id, _recipe(portal, placement.creation_id))
-        creation = await _settled(portal, creation)
+        creation = await settled(portal, creation)
     except NoResultFound:
         raise SystemDown("salesforce", "a parallel click took it back", sent=False) from None
     except LostClaim:
@@ -193,8 +193,11 @@ def _recipe(portal: Portal, creation_id: UUID) -> Recipe:
     return Recipe(create, look_up, repeat_is_refused=True)
 
 
-async def _settled(portal: Portal, creation: Creation) -> Creation:
-    """Waits a little for another request or job that carries this creation on at the moment."""
+async def settled(portal: Portal, creation: Creation) -> Creation:
+    """Waits a little for another request or job that carries this creation on at the moment.
+
+    Raises NoResultFound where that one took it back.
+    """
     loop = asyncio.get_running_loop()
     give_up = loop.time() + WAIT_SECONDS
     while creation.state in ("intended", "attempted") and loop.time() < give_up:

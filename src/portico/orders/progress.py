@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from portico.i18n import Message, _m
 from portico.orders.orders import OrderWithJournal
+from portico.orders.timeline import CANCELLED as CANCELLED_LINE
 from portico.orders.timeline import Journal, Step
 from portico.systems.salesforce.orders import Order, OrderItem
 
 Tone = Literal["neutral", "info", "warning", "good", "bad"]
 StepState = Literal["upcoming", "running", "waiting", "done", "stopped"]
+StatusCode = Literal[
+    "waiting_for_approval",
+    "cancelled",
+    "approved",
+    "being_set_up",
+    "preparing_esim",
+    "needs_you",
+    "with_staff",
+    "complete",
+]
 
 BY: dict[str, Message] = {
+    "customer": _m("You"),
     "portico": _m("Portal"),
     "salesforce": _m("Our staff"),
     "whmcs": _m("Billing"),
@@ -25,7 +37,7 @@ BY: dict[str, Message] = {
 
 @dataclass(frozen=True)
 class Status:
-    code: str
+    code: StatusCode
     words: Message
     tone: Tone
 
@@ -60,6 +72,9 @@ class Install:
 class Progress:
     status: Status
     steps: list[ProgressStep]
+    """All of them, as the journal has them."""
+    shown: list[ProgressStep]
+    """For reading: what is one thing to the customer is one line."""
     installs: list[Install]
     change: int
     """The last change that is in it: from there on a stream goes on."""
@@ -94,8 +109,14 @@ PER_ESIM: tuple[tuple[str, Message, str, Message | None], ...] = (
 AFTER: tuple[tuple[str, Message, str, Message | None], ...] = (
     ("recorded", _m("Ready to use"), "portico", _m("usually seconds")),
 )
-WITHDRAWN = "ORDER_WITHDRAWN"
-"""Reason code of fulfillment/outcomes.py: what Salesforce says of the order counts again."""
+BILLING_STEPS = ("billing_order", "amounts", "accepted")
+BILLING = _m("Billing set up")
+CANCELLED_BY: dict[str, Message] = {
+    "customer": _m("Cancelled by you"),
+    "salesforce": _m("Cancelled by our staff"),
+}
+NOT_BEGUN = ("ORDER_WITHDRAWN", "CANCELLATION_UNDER_WAY", "CANCELLED_BY_CUSTOMER")
+"""Reason codes of fulfillment/outcomes.py: what Salesforce says of the order counts."""
 WITH_STAFF = _m("Our staff are checking your order and will get in touch if they need something from you.")
 
 
@@ -104,18 +125,44 @@ def progress_of(known: OrderWithJournal, smdp_address: str) -> Progress:
     status = status_of(order, journal)
     steps = [_step(journal, order, *line) for line in _plan(order)]
     if status is CANCELLED:
-        steps = [step for step in steps if step.state == "done"]
+        steps = [*(step for step in steps if step.state == "done"), _cancelled(journal)]
     change = max((step.change for step in journal.steps.values()), default=0)
-    return Progress(status, steps, list(_installs(order, journal, smdp_address)), change)
+    return Progress(status, steps, _folded(steps), list(_installs(order, journal, smdp_address)), change)
 
 
 def status_of(order: Order, journal: Journal) -> Status:
     """The journal knows more than Salesforce once fulfillment has begun, until its approval is taken back."""
-    if journal.state is not None and journal.reason_code != WITHDRAWN:
+    if journal.state is not None and (journal.reason_code not in NOT_BEGUN or _is_parked_approved(order, journal)):
         return STATUSES[journal.state]
-    if order.status_code == "Activated":
+    if order.is_approved:
         return STATUSES["done"] if order.fulfillment_status == "Completed" else APPROVED
-    return CANCELLED if order.status == "Cancelled" else WAITING_FOR_APPROVAL
+    return CANCELLED if order.stage == "cancelled" else WAITING_FOR_APPROVAL
+
+
+def _is_parked_approved(order: Order, journal: Journal) -> bool:
+    """Approved after it was cancelled: staff have to say what counts."""
+    return journal.state == "parked" and order.is_approved
+
+
+def _cancelled(journal: Journal) -> ProgressStep:
+    """Without a line of the journal nobody here did it: an order of before the portal, or not heard of yet."""
+    line = journal.steps.get(CANCELLED_LINE)
+    actor, at = (line.actor, line.updated_at) if line and line.state == "done" else ("salesforce", None)
+    return ProgressStep(CANCELLED_LINE, CANCELLED_BY[actor], "done", at, BY[actor], None, None, None, None)
+
+
+def _folded(steps: list[ProgressStep]) -> list[ProgressStep]:
+    """Billing is one line: as far as the first of its steps that is not done, with the time of the last that is."""
+    parts = [step for step in steps if step.step in BILLING_STEPS]
+    if not parts:
+        return steps
+    telling = next((step for step in parts if step.state != "done"), parts[-1])
+    begun = any(step.state == "done" for step in parts)
+    state = "running" if telling.state == "upcoming" and begun else telling.state
+    times = [step.at for step in parts if step.at]
+    line = replace(telling, step="billing", title=BILLING, by=BY["whmcs"], state=state, at=max(times, default=None))
+    first = steps.index(parts[0])
+    return [*steps[:first], line, *steps[first + len(parts) :]]
 
 
 def _plan(order: Order) -> Iterator[tuple[str, Message, str, Message | None]]:
@@ -152,7 +199,7 @@ def _unwritten(journal: Journal, order: Order, step: str) -> tuple[StepState, da
     if step == "placed":
         return "done", order.created_at
     if step == "approval":
-        return ("done", None) if order.status_code == "Activated" else ("waiting", None)
+        return ("done", None) if order.is_approved else ("waiting", None)
     if journal.state is None and order.fulfillment_status == "Completed":
         return "done", None
     return "upcoming", None

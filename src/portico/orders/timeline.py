@@ -56,6 +56,14 @@ NOTE_ONCE = text("""
     VALUES (:order_id, :step, :state, :actor, :now, :now) ON CONFLICT (order_id, step) DO NOTHING
 """)
 CHANGES = text("SELECT * FROM journal WHERE order_id = :order_id AND change > :after ORDER BY change")
+FORGET = text("""
+    DELETE FROM journal WHERE order_id = :order_id AND step = :step AND updated_at <= coalesce(:before, updated_at)
+""")
+# What is gone has no line to be sent to those who watch: the one before it is.
+STIR = text("""
+    UPDATE journal SET change = nextval('journal_changes') WHERE order_id = :order_id AND step = 'approval'
+""")
+LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:order_id, 7307002))")
 STEPS = text("SELECT * FROM journal WHERE order_id = :order_id ORDER BY id")
 REST = text("""
     UPDATE fulfillments SET state = :state, reason_code = :reason_code, detail = :detail, wake_at = :wake_at,
@@ -92,6 +100,8 @@ IDLE = text(f"""
 """)  # noqa: S608 - a constant
 
 
+CANCELLED = "cancelled"
+"""The line of a cancellation: `running` while the customer's is under way, `done` by its actor."""
 CHANGES_CHANNEL = "portico_journal"
 """NOTIFY channel; the payload is the order id."""
 
@@ -141,8 +151,14 @@ class Claim:
     tries: int
 
 
+async def lock(tx: AsyncConnection, order_id: str) -> None:
+    """Until the commit nobody else begins with this order or asks to cancel it: one of the two comes first."""
+    await tx.execute(LOCK, {"order_id": order_id})
+
+
 async def begin(tx: AsyncConnection, order_id: str, account_id: str, now: datetime) -> bool:
     """Makes the row of an approved order; False where it is there already."""
+    await lock(tx, order_id)
     result = await tx.execute(BEGIN, {"order_id": order_id, "account_id": account_id, "now": now})
     return result.rowcount == 1
 
@@ -192,6 +208,25 @@ async def note_before_approval(
     values = {"order_id": order_id, "step": step, "state": state, "actor": actor, "now": now}
     await tx.execute(NOTE_ONCE, values)
     await notify(tx, CHANGES_CHANNEL, order_id)
+
+
+async def note_cancellation(
+    tx: AsyncConnection, order_id: str, state: StepState, now: datetime, *, actor: Literal["customer", "salesforce"]
+) -> None:
+    """Begins the line anew: an order may be cancelled, reinstated and cancelled by somebody else."""
+    await tx.execute(FORGET, {"order_id": order_id, "step": CANCELLED, "before": None})
+    values = {"step": CANCELLED, "state": state, "actor": actor, "digest": None, "remote_id": None}
+    await _write(tx, order_id, values, None, None, now)
+
+
+async def forget_cancellation(tx: AsyncConnection, order_id: str, *, before: datetime | None = None) -> bool:
+    """The order is not cancelled (any more): removes the line, where it is not younger than `before`."""
+    values = {"order_id": order_id, "step": CANCELLED, "before": before}
+    if (await tx.execute(FORGET, values)).rowcount == 0:
+        return False
+    await tx.execute(STIR, {"order_id": order_id})
+    await notify(tx, CHANGES_CHANNEL, order_id)
+    return True
 
 
 async def rest(
@@ -271,6 +306,17 @@ async def journals_of(tx: AsyncConnection, order_ids: list[str]) -> dict[str, Jo
         else Journal(order_id, None, None, None)
         for order_id in order_ids
     }
+
+
+def is_being_cancelled(steps: Mapping[str, Step]) -> bool:
+    """By the customer, and nobody knows yet whether it has succeeded."""
+    line = steps.get(CANCELLED)
+    return line is not None and line.state == "running"
+
+
+def is_cancelled_by_customer(steps: Mapping[str, Step]) -> bool:
+    line = steps.get(CANCELLED)
+    return line is not None and line.state == "done" and line.actor == "customer"
 
 
 async def changes_after(tx: AsyncConnection, order_id: str, after: int) -> list[Step]:

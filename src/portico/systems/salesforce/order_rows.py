@@ -9,7 +9,7 @@ from portico.customer import SfAccountId
 from portico.money import Money
 from portico.systems.salesforce.catalog import BillingCycle, ItemClass, SimKind
 from portico.systems.salesforce.client import Salesforce
-from portico.systems.salesforce.order_types import FulfillmentStatus, Order, OrderItem, ShippingAddress
+from portico.systems.salesforce.order_types import FulfillmentStatus, Order, OrderItem, OrderStage, ShippingAddress
 from portico.systems.salesforce.rows import Row
 from portico.systems.salesforce.sf_id import SfItemId, SfOrderId
 from portico.systems.salesforce.soql import Names, names
@@ -62,6 +62,7 @@ async def order_in(sf: Salesforce, row: Row) -> Order:
         account_id=SfAccountId(row.id("AccountId")),
         status=row.text("Status"),
         status_code=row.text("StatusCode"),
+        stage=_stage(sf, row.text("Status"), row.text("StatusCode")),
         effective_date=row.day("EffectiveDate"),
         created_at=row.moment("CreatedDate"),
         total=Money(row.number_or_none("TotalAmount") or Decimal(0), sf.currency),
@@ -74,6 +75,16 @@ async def order_in(sf: Salesforce, row: Row) -> Order:
         address_changed=row.flag(fields.order_address_changed),
         items=tuple(_item(sf, item) for item in items),
     )
+
+
+def _stage(sf: Salesforce, status: str, status_code: str) -> OrderStage:
+    if status_code != "Draft":
+        return "approved"
+    stages: dict[str, OrderStage] = {
+        sf.settings.order_status_pending: "in_review",
+        sf.settings.order_status_cancelled: "cancelled",
+    }
+    return stages.get(status, "draft")
 
 
 def _fulfillment_status(word: str | None) -> FulfillmentStatus | None:

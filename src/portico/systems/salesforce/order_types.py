@@ -12,6 +12,8 @@ from portico.money import Money
 from portico.systems.salesforce.catalog import BillingCycle, ItemClass, SimKind
 from portico.systems.salesforce.sf_id import SfItemId, SfOrderId
 
+OrderStage = Literal["draft", "in_review", "cancelled", "approved"]
+"""What `Status` and `StatusCode` together mean; `draft` is any other status of the org before approval."""
 FulfillmentStatus = Literal["Pending", "In Progress", "On Hold", "Completed", "Failed"]
 
 
@@ -57,6 +59,7 @@ class Order:
     """The org's own word, `Pending Review` or `Approved` for instance."""
     status_code: str
     """`Draft` or `Activated`."""
+    stage: OrderStage
     effective_date: date
     created_at: datetime
     total: Money
