@@ -95,7 +95,7 @@ async def test_without_all_or_none_only_dependents_fail(org: Salesforce) -> None
 
 async def test_a_wrong_envelope_runs_nothing(org: Salesforce) -> None:
     good = part("a", "POST", "/sobjects/Account", {"Name": "Never made"})
-    for parts in ([], [good, good], [{**good, "referenceId": "a b"}], [good] * 26, [{"url": "x"}],
+    for parts in ([], [good, good], [{**good, "referenceId": "a b"}], [{"url": "x"}],
                   [{**good, "httpHeaders": {"Authorization": "x"}}]):  # fmt: skip
         answer = await org.call("POST", "/composite", {"compositeRequest": parts})
         assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")

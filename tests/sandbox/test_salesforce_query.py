@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from portico_sandbox.salesforce import rows, soql_run
+from portico_sandbox.salesforce import rows
 from portico_sandbox.salesforce.changes import Caller, seeding
 from portico_sandbox.salesforce.objects import ACCOUNT
 from portico_sandbox.salesforce.sessions import STAFF_USER_ID
+from portico_sandbox.salesforce.soql_index import candidates
 from portico_sandbox.salesforce.soql_parse import parse
+from portico_sandbox.salesforce.soql_ways import Scope
 from tests.sandbox.salesforce_calling import ROOT, Salesforce, salesforce_at
 
 
@@ -175,5 +177,5 @@ async def test_equality_on_unique_fields_is_a_look_up(org: Salesforce) -> None:
         for number in range(200):
             rows.create(changes, ACCOUNT, {"Name": f"Bulk {number}", "Customer_Number__c": f"BULK-{number}"})
     query = parse("SELECT Id FROM Account WHERE Name LIKE 'Bulk%' AND Customer_Number__c = 'bulk-77'")
-    looked_at = soql_run.candidates(sandbox, query, ACCOUNT, False)
+    looked_at = candidates(Scope(sandbox, ACCOUNT), query.where, lambda _query: [], deleted=False)
     assert [row["Name"] for row in looked_at] == ["Bulk 77"]

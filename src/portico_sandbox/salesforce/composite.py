@@ -1,31 +1,32 @@
-"""Several calls in one: `/composite`, whose parts may refer to each other, and the collections of rows."""
+"""Several calls in one: `/composite` and `/composite/graph`, whose parts may refer to each other, and the batch."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from portico_sandbox.salesforce import rows
 from portico_sandbox.salesforce.changes import Changes, changing
 from portico_sandbox.salesforce.errors import Fault, Refusal
-from portico_sandbox.salesforce.objects import BY_PREFIX
-from portico_sandbox.salesforce.rest import Answer, Call, Route, answer, part_of, refused, type_of
+from portico_sandbox.salesforce.knobs import knob
+from portico_sandbox.salesforce.rest import Answer, Call, Route, answer, envelope, part_of, refused
 from portico_sandbox.store import Row
 
+MOST_PARTS = 25
+_MOST_HEAVY = 5
+_MOST_NODES = 500
 _REFERENCE = re.compile(r"@\{(\w+)((?:\.\w+|\[\d+\])*)\}")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
-_NAME = re.compile(r"\w+")
+_NAME = re.compile(r"\w+", re.ASCII)
+_HEAVY = re.compile(r"/(query(All)?|composite/sobjects)\b", re.IGNORECASE)
+_NEVER_NESTED = re.compile(r"/v\d+\.0/composite(/(batch|graph|tree/\w+))?/?(\?|$)", re.IGNORECASE)
 _OUTER_ONLY_HEADERS = {"accept", "authorization", "content-type"}
 _HALTED = Fault(
     "PROCESSING_HALTED",
     "The transaction was rolled back since another operation in the same transaction failed.",
 )
-_ROLLED_BACK = Fault(
-    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-    "Record rolled back because not all records were valid and the request was using AllOrNone header",
-)
+_BATCH_HALTED = Fault("BATCH_PROCESSING_HALTED", "Batch processing halted per request")
 
 
 class _RollBack(Exception):
@@ -34,49 +35,75 @@ class _RollBack(Exception):
 
 def composite(call: Call, routes: tuple[Route, ...], refuse_first: str = "") -> Answer:
     """`POST /composite`. `refuse_first` is a dial's code: the first part fails with it."""
-    parts = _parts(call.json_object())
-    if call.body.get("allOrNone") is True:
-        return _together(call, routes, parts, refuse_first)
+    body = call.json_object()
+    parts = _parts(call, body, MOST_PARTS)
+    heavy = sum(1 for part in parts if _HEAVY.search(part["url"].split("?")[0]))
+    if heavy > _MOST_HEAVY:
+        raise _too_much(call, f"Limit of {_MOST_HEAVY} reached for query and collection subrequests")
+    if body.get("allOrNone") is True:
+        return _composed(parts, _together(call, routes, parts, refuse_first))
     answers: dict[str, Answer] = {}
     for part in parts:
         first_refusal = refuse_first if not answers else ""
         answers[part["referenceId"]] = _one(call, routes, part, answers, None, first_refusal)
-    return _composed(answers)
+    return _composed(parts, answers)
 
 
-def create_rows(call: Call) -> Answer:
-    return _collection(call, _records(call), _created)
+def graph(call: Call, routes: tuple[Route, ...]) -> Answer:
+    """`POST /composite/graph`: each graph is one transaction, whatever becomes of the others."""
+    graphs = call.json_object().get("graphs")
+    if not isinstance(graphs, list) or not graphs:
+        raise envelope("The graphs are missing or empty")
+    names = [each.get("graphId") if isinstance(each, dict) else None for each in graphs]
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise envelope("Every graph needs a graphId of its own")
+    parts_of = [_parts(call, each, _MOST_NODES) for each in graphs]
+    if sum(map(len, parts_of)) > _MOST_NODES:
+        raise _too_much(call, f"Limit of {_MOST_NODES} nodes reached")
+    results = []
+    for name, parts in zip(names, parts_of, strict=True):
+        answers = _together(call, routes, parts, "")
+        ok = not any(each.failed for each in answers.values())
+        results.append({"graphId": name, "graphResponse": _composed(parts, answers).body, "isSuccessful": ok})
+    return Answer(200, {"graphs": results})
 
 
-def update_rows(call: Call) -> Answer:
-    return _collection(call, _records(call), _updated)
+def batch(call: Call, routes: tuple[Route, ...]) -> Answer:
+    """`POST /composite/batch`: independent calls, one after the other."""
+    body = call.json_object()
+    requests = body.get("batchRequests")
+    if not isinstance(requests, list) or not requests:
+        raise envelope("The batchRequests are missing or empty")
+    if len(requests) > MOST_PARTS:
+        raise _too_much(call, f"Limit of {MOST_PARTS} reached for batch requests")
+    results: list[Answer] = []
+    for request in requests:
+        if body.get("haltOnError") is True and any(each.status >= 400 for each in results):
+            results.append(Answer(412, [_BATCH_HALTED.for_row()], failed=True))
+        else:
+            results.append(_batched(call, routes, request))
+    failed = any(each.status >= 400 for each in results)
+    return Answer(200, {"hasErrors": failed, "results": [_batch_result(each) for each in results]})
 
 
-def upsert_rows(call: Call) -> Answer:
-    """`PATCH /composite/sobjects/{T}/{ExtField}`: the external id stands in each record."""
-    field_name = call.path[3]
-
-    def upserted(changes: Changes, record: Row) -> Row:
-        field = rows.external_field(type_of(record), field_name)
-        named = {name: value for name, value in record.items() if name.lower() != field.name.lower()}
-        value = next((value for name, value in record.items() if name.lower() == field.name.lower()), None)
-        if value is None:
-            raise Refusal(Fault("MISSING_ARGUMENT", f"{field.name} not specified", ()))
-        try:
-            record_id, created = rows.upsert(changes, type_of(record), field_name, str(value), named)
-        except rows.SeveralMatches as several:
-            raise Refusal(Fault("DUPLICATE_EXTERNAL_ID", f"{len(several.record_ids)} records match", ())) from several
-        return {"id": record_id, "created": created}
-
-    return _collection(call, _records(call), upserted)
+def _batched(call: Call, routes: tuple[Route, ...], request: Any) -> Answer:
+    if not isinstance(request, dict) or not all(isinstance(request.get(key), str) for key in ("method", "url")):
+        raise envelope("A batch request wants method and url")
+    url = request["url"].lstrip("/")
+    address = f"/{url}" if url.startswith("services/") else f"/services/data/{url}"
+    if _NEVER_NESTED.search(address):
+        raise envelope("Composite resources can't stand in a batch")
+    try:
+        return answer(routes, part_of(call, request["method"], address, request.get("richInput"), call.headers, None))
+    except Refusal as wrong:
+        return refused(wrong)
 
 
-def delete_rows(call: Call) -> Answer:
-    ids = [each for each in call.query.get("ids", "").split(",") if each]
-    return _collection(call, [{"id": each} for each in _few(ids)], _deleted)
+def _batch_result(answered: Answer) -> Row:
+    return {"statusCode": answered.status, "result": None if answered.status == 204 else answered.body}
 
 
-def _together(call: Call, routes: tuple[Route, ...], parts: list[Row], refuse_first: str) -> Answer:
+def _together(call: Call, routes: tuple[Route, ...], parts: list[Row], refuse_first: str) -> dict[str, Answer]:
     """All parts in one transaction: one failure, and every other part is reported as halted."""
     answers: dict[str, Answer] = {}
     with suppress(_RollBack), changing(call.sandbox, call.caller) as changes:
@@ -84,9 +111,10 @@ def _together(call: Call, routes: tuple[Route, ...], parts: list[Row], refuse_fi
             name = part["referenceId"]
             answers[name] = _one(call, routes, part, answers, changes, refuse_first if not answers else "")
             if answers[name].failed:
-                answers = {each["referenceId"]: _halted() for each in parts} | {name: answers[name]}
+                halted = Answer(400, [_HALTED.for_row()], failed=True)
+                answers = {each["referenceId"]: halted for each in parts} | {name: answers[name]}
                 raise _RollBack
-    return _composed(answers)
+    return answers
 
 
 def _one(
@@ -102,43 +130,43 @@ def _one(
     try:
         address = _resolved(part["url"], answers)
         body = _resolved(part.get("body"), answers)
-        headers = {name.lower(): value for name, value in (part.get("httpHeaders") or {}).items()}
+        headers = {name.lower(): str(value) for name, value in (part.get("httpHeaders") or {}).items()}
         inner = part_of(call, part["method"], address, body, {**call.headers, **headers}, changes)
     except Refusal as wrong:
         return refused(wrong)
     return answer(routes, inner)
 
 
-def _parts(body: Row) -> list[Row]:
+def _parts(call: Call, body: Row, most: int) -> list[Row]:
     """The subrequests. Raises Refusal for the whole call where the envelope is wrong."""
     parts = body.get("compositeRequest")
     if not isinstance(parts, list) or not parts:
-        raise _envelope("The compositeRequest is missing or empty")
-    if len(parts) > 25:
-        raise _envelope("Limit of 25 reached for subrequests")
+        raise envelope("The compositeRequest is missing or empty")
+    if len(parts) > most:
+        raise _too_much(call, f"Limit of {most} reached for subrequests")
     names: set[str] = set()
     for part in parts:
         _check_part(part, names)
         names.add(part["referenceId"])
-    heavy = sum(1 for part in parts if re.search(r"/(query(All)?|composite/sobjects)\b", part["url"]))
-    if heavy > 5:
-        raise _envelope("Limit of 5 reached for query and collection subrequests")
     return parts
 
 
 def _check_part(part: Any, names: set[str]) -> None:
-    if not isinstance(part, dict) or not all(
-        isinstance(part.get(key), str) for key in ("method", "url", "referenceId")
-    ):
-        raise _envelope("A subrequest wants method, url and referenceId")
+    keys = ("method", "url", "referenceId")
+    if not isinstance(part, dict) or not all(isinstance(part.get(key), str) for key in keys):
+        raise envelope("A subrequest wants method, url and referenceId")
     if not _NAME.fullmatch(part["referenceId"]) or part["referenceId"] in names:
-        raise _envelope(f"The referenceId {part['referenceId']} is invalid or used twice")
+        raise envelope(f"The referenceId {part['referenceId']} is invalid or used twice")
+    if not isinstance(part.get("httpHeaders") or {}, dict):
+        raise envelope("The httpHeaders of a subrequest are an object")
     if {name.lower() for name in part.get("httpHeaders") or {}} & _OUTER_ONLY_HEADERS:
-        raise _envelope("A subrequest may not have the headers Accept, Authorization and Content-Type")
+        raise envelope("A subrequest may not have the headers Accept, Authorization and Content-Type")
+    if not part["url"].startswith("/services/data/") or _NEVER_NESTED.search(part["url"]):
+        raise envelope(f"The url {part['url']} can't stand in a subrequest")
 
 
-def _envelope(message: str) -> Refusal:
-    return Refusal(Fault("JSON_PARSER_ERROR", message))
+def _too_much(call: Call, message: str) -> Refusal:
+    return Refusal(Fault(knob(call.sandbox, "too_many_subrequests"), message))
 
 
 def _resolved(value: Any, answers: Mapping[str, Answer]) -> Any:
@@ -163,85 +191,18 @@ def _referred(found: re.Match[str], answers: Mapping[str, Answer]) -> str:
     if here is None or isinstance(here, (dict, list)):
         message = f"Invalid reference specified. No value for {found[1]}{found[2]} found in {found[1]}"
         raise Refusal(Fault("PROCESSING_HALTED", message))
-    return str(here)
+    return str(here).lower() if isinstance(here, bool) else str(here)
 
 
-def _composed(answers: Mapping[str, Answer]) -> Answer:
-    parts = [
+def _composed(parts: list[Row], answers: Mapping[str, Answer]) -> Answer:
+    """Collating changes the order of the work, never that of the answers."""
+    composed = [
         {
-            "body": each.body,
-            "httpHeaders": dict(each.headers),
-            "httpStatusCode": each.status,
+            "body": None if answers[name].status in (204, 304) else answers[name].body,
+            "httpHeaders": dict(answers[name].headers),
+            "httpStatusCode": answers[name].status,
             "referenceId": name,
         }
-        for name, each in answers.items()
+        for name in (part["referenceId"] for part in parts)
     ]
-    return Answer(200, {"compositeResponse": parts})
-
-
-def _halted() -> Answer:
-    return Answer(400, [_HALTED.for_row()], failed=True)
-
-
-def _collection(call: Call, records: list[Row], work: Callable[[Changes, Row], Row]) -> Answer:
-    """Each record by itself; with allOrNone one failure undoes all. A composite's own allOrNone rules over ours."""
-    all_or_none = call.changes is not None or _flag(call)
-    results: list[Row] = []
-    with suppress(_RollBack), call.writing() as changes:
-        results = [_result(changes, each, work) for each in records]
-        if all_or_none and not all(each["success"] for each in results):
-            results = [each if not each["success"] else _failure(_ROLLED_BACK) for each in results]
-            if call.changes is None:
-                raise _RollBack
-    return Answer(200, results, failed=all_or_none and not all(each["success"] for each in results))
-
-
-def _result(changes: Changes, record: Row, work: Callable[[Changes, Row], Row]) -> Row:
-    try:
-        return {**work(changes, record), "success": True, "errors": []}
-    except Refusal as refusal:
-        return _failure(*refusal.faults)
-
-
-def _failure(*faults: Fault) -> Row:
-    return {"success": False, "errors": [fault.for_collection() for fault in faults]}
-
-
-def _created(changes: Changes, record: Row) -> Row:
-    return {"id": rows.create(changes, type_of(record), record)}
-
-
-def _updated(changes: Changes, record: Row) -> Row:
-    record_id = next((value for name, value in record.items() if name.lower() == "id"), None)
-    if not isinstance(record_id, str):
-        raise Refusal(Fault("MISSING_ARGUMENT", "Id not specified in an update call", ()))
-    body = {name: value for name, value in record.items() if name.lower() != "id"}
-    rows.update(changes, type_of(record), record_id, body)
-    return {"id": record_id}
-
-
-def _deleted(changes: Changes, record: Row) -> Row:
-    entity = BY_PREFIX.get(record["id"][:3])
-    if entity is None:
-        raise Refusal(Fault("MALFORMED_ID", f"malformed id {record['id']}", ()))
-    rows.delete(changes, entity, record["id"])
-    return {"id": record["id"]}
-
-
-def _records(call: Call) -> list[Row]:
-    records = call.json_object().get("records")
-    if not isinstance(records, list) or not records:
-        raise _envelope("The records are missing or empty")
-    return _few(records)
-
-
-def _few(records: list[Any]) -> list[Any]:
-    if len(records) > 200:
-        raise Refusal(Fault("EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more than 200 records"))
-    return records
-
-
-def _flag(call: Call) -> bool:
-    if call.method == "DELETE":
-        return call.query.get("allOrNone", "").lower() == "true"
-    return call.json_object().get("allOrNone") is True
+    return Answer(200, {"compositeResponse": composed})

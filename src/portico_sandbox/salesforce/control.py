@@ -26,6 +26,7 @@ from portico_sandbox.salesforce.objects import (
     PRODUCT2,
     entity_named,
 )
+from portico_sandbox.salesforce.org_control import BUTTONS as ORG_BUTTONS
 from portico_sandbox.salesforce.schema import Entity
 from portico_sandbox.salesforce.sessions import STAFF_USER_ID, close_all
 from portico_sandbox.salesforce.stream_control import BUTTONS as STREAM_BUTTONS
@@ -279,6 +280,7 @@ BUTTONS: list[Button] = [
         (Field("name", "Knob", choices=tuple(DEFAULTS)), Field("value", "Value")), press_of(turn_knob),
         "Periods, and facts about the vendor that nobody could verify.",
     ),
+    *ORG_BUTTONS,
     *STREAM_BUTTONS,
     *EVENT_BUTTONS,
 ]  # fmt: skip

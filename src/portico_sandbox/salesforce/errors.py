@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,15 +26,20 @@ class Fault:
     code: str
     message: str
     fields: tuple[str, ...] | None = None
+    details: Mapping[str, Any] | None = None
+    """What else the answer carries for this code."""
 
     def for_row(self) -> dict[str, Any]:
         """As single resources spell it."""
         body: dict[str, Any] = {"message": self.message, "errorCode": self.code}
-        return body if self.fields is None else {**body, "fields": list(self.fields)}
+        if self.fields is not None:
+            body["fields"] = list(self.fields)
+        return {**body, **(self.details or {})}
 
     def for_collection(self) -> dict[str, Any]:
         """As collections spell it: another key for the same code."""
-        return {"statusCode": self.code, "message": self.message, "fields": list(self.fields or ())}
+        body = {"statusCode": self.code, "message": self.message, "fields": list(self.fields or ())}
+        return {**body, **(self.details or {})}
 
 
 class Refusal(Exception):

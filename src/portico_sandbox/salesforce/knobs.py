@@ -36,6 +36,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "long_call_seconds": "20",  # calls that last longer are counted as concurrent
     "concurrent_calls": "25",  # long ones at a time
     "soap_login_newest": "64",  # API version; later ones have no login()
+    "sent_email_changed": "INSUFFICIENT_ACCESS_OR_READONLY",
     "orders_feature": "on",  # off: Order and its kin are unknown objects
     "duplicate_rule": "off",  # alert, block
     "locked_row_status": "400",  # HTTP

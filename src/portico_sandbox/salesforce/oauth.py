@@ -1,11 +1,10 @@
-"""The OAuth endpoints: the JWT bearer flow, revoke, userinfo and the identity page.
-
-Dial call `token`: `refuse` takes an OAuth error as code, with a description after a colon where one is wanted
-(`invalid_grant:user is locked`).
-"""
+"""OAuth: the JWT bearer and client credentials flows, and what a token says of its user."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from portico_sandbox.salesforce import sessions
 from portico_sandbox.salesforce.objects import USER
 from portico_sandbox.sandbox import Sandbox
 
-GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 WELL_KNOWN_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 _LONGEST_LIFE = 3600  # seconds ahead; an `exp` in milliseconds is thousands of years ahead
 
@@ -52,9 +50,29 @@ class Door:
 
 def token(door: Door, form: Mapping[str, str], origin: str) -> dict[str, Any]:
     """The answer of `POST /services/oauth2/token`. Raises OAuthRefusal."""
-    if form.get("grant_type") != GRANT_TYPE:
-        raise OAuthRefusal("unsupported_grant_type", "grant type not supported")
-    claims = _claims(door, form.get("assertion", ""))
+    match form.get("grant_type"):
+        case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+            _check_assertion(door, form.get("assertion", ""), origin)
+            return _granted(door, origin, "api refresh_token offline_access")
+        case "client_credentials":
+            _check_client(door, form)
+            return {**_granted(door, origin, "api"), **_signed(door, form["client_id"])}
+    raise OAuthRefusal("unsupported_grant_type", "grant type not supported")
+
+
+def _granted(door: Door, origin: str, scope: str) -> dict[str, Any]:
+    session = sessions.open_session(door.sandbox, sessions.INTEGRATION_USER_ID)
+    return {
+        "access_token": session.token,
+        "scope": scope,
+        "instance_url": origin,
+        "id": f"{origin}/id/{session.organization_id}/{session.user_id}",
+        "token_type": "Bearer",
+    }
+
+
+def _check_assertion(door: Door, assertion: str, origin: str) -> None:
+    claims = _claims(door, assertion)
     settings = door.sandbox.settings
     if claims.get("iss") != settings.salesforce_client_id:
         raise OAuthRefusal("invalid_client_id", "client identifier invalid")
@@ -63,13 +81,54 @@ def token(door: Door, form: Mapping[str, str], origin: str) -> dict[str, Any]:
     _check_expiry(door.sandbox, claims.get("exp"))
     if claims.get("sub") != settings.salesforce_username:
         raise OAuthRefusal("invalid_grant", "user hasn't approved this consumer")
-    session = sessions.open_session(door.sandbox, sessions.INTEGRATION_USER_ID)
+
+
+def _check_client(door: Door, form: Mapping[str, str]) -> None:
+    settings = door.sandbox.settings
+    if form.get("client_id") != settings.salesforce_client_id:
+        raise OAuthRefusal("invalid_client_id", "client identifier invalid")
+    given, right = form.get("client_secret", ""), settings.salesforce_client_secret
+    if not hmac.compare_digest(given.encode(), right.encode()):
+        raise OAuthRefusal("invalid_client", "invalid client credentials")
+
+
+def _signed(door: Door, client_id: str) -> dict[str, str]:
+    """What flows other than the JWT bearer one add to their answer."""
+    issued_at = str(int(door.sandbox.clock.now().timestamp() * 1000))
+    key = door.sandbox.settings.salesforce_client_secret.encode()
+    digest = hmac.new(key, f"{client_id}{issued_at}".encode(), hashlib.sha256).digest()
+    return {"issued_at": issued_at, "signature": base64.b64encode(digest).decode()}
+
+
+def identity(sandbox: Sandbox, session: sessions.Session, origin: str) -> dict[str, Any]:
+    """The page that the `id` of a token answer names."""
+    info = user_info(sandbox, session, origin)
+    user = sandbox.store.get(USER.table, session.user_id) or {}
+    root = f"{origin}/services/data/v{{version}}"
     return {
-        "access_token": session.token,
-        "scope": "api refresh_token offline_access",
-        "instance_url": origin,
-        "id": f"{origin}/id/{session.organization_id}/{session.user_id}",
-        "token_type": "Bearer",
+        "id": info["sub"],
+        "asserted_user": True,
+        "user_id": session.user_id,
+        "organization_id": session.organization_id,
+        "username": user.get("Username"),
+        "nick_name": user.get("Username"),
+        "display_name": info["name"],
+        "email": user.get("Email"),
+        "first_name": user.get("FirstName"),
+        "last_name": user.get("LastName"),
+        "timezone": user.get("TimeZoneSidKey"),
+        "active": info["active"],
+        "user_type": "STANDARD",
+        "language": "ja",
+        "locale": "ja_JP",
+        "is_app_installed": True,
+        "urls": {
+            **info["urls"],
+            "sobjects": f"{root}/sobjects/",
+            "query": f"{root}/query/",
+            "recent": f"{root}/recent/",
+            "partner": f"{origin}/services/Soap/u/{{version}}/{session.organization_id[:15]}",
+        },
     }
 
 

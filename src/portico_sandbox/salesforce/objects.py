@@ -5,6 +5,17 @@ Account's order is the one of real schemas (reference §4.8 self-checks rely on 
 
 from __future__ import annotations
 
+from portico_sandbox.salesforce.objects_support import (
+    CASE,
+    CASE_COMMENT,
+    CASE_STATUS,
+    CONTENT_DOCUMENT,
+    CONTENT_DOCUMENT_LINK,
+    CONTENT_VERSION,
+    EMAIL_MESSAGE,
+    ORGANIZATION,
+    USER,
+)
 from portico_sandbox.salesforce.schema import (
     ID_FIELDS,
     OWNER,
@@ -20,6 +31,32 @@ from portico_sandbox.salesforce.schema import (
     reference,
     text,
 )
+
+__all__ = [
+    "ACCOUNT",
+    "BY_NAME",
+    "BY_PREFIX",
+    "CASE",
+    "CASE_COMMENT",
+    "CASE_STATUS",
+    "CONTACT",
+    "CONTENT_DOCUMENT",
+    "CONTENT_DOCUMENT_LINK",
+    "CONTENT_VERSION",
+    "EMAIL_MESSAGE",
+    "ENTITIES",
+    "ORDER",
+    "ORDER_ITEM",
+    "ORDER_STATUS",
+    "ORDER_STATUS_CODES",
+    "ORGANIZATION",
+    "PRICEBOOK2",
+    "PRICEBOOK_ENTRY",
+    "PRODUCT2",
+    "SELECTED",
+    "USER",
+    "entity_named",
+]
 
 ORDER_STATUS_CODES = {
     "Draft": "Draft",
@@ -75,6 +112,7 @@ ACCOUNT = Entity(
         Child("Contacts", "Contact", "AccountId", cascade=True),
         Child("Orders", "Order", "AccountId"),
         Child("Cases", "Case", "AccountId"),
+        Child("ContentDocumentLinks", "ContentDocumentLink", "LinkedEntityId", cascade=True),
     ),
     selected=True,
 )  # fmt: skip
@@ -236,83 +274,6 @@ ORDER_ITEM = Entity(
     enriched=("OrderId",),
 )  # fmt: skip
 
-CASE = Entity(
-    "Case", "500", "Case", "Cases",
-    (
-        *ID_FIELDS,
-        read_only("CaseNumber", "string", 30, autonumber="{:08d}"),
-        reference("ContactId", "Contact"),
-        reference("AccountId", "Account", indexed=True),
-        reference("ParentId", "Case"),
-        text("SuppliedName", 80),
-        Field("SuppliedEmail", "email", 80),
-        Field("SuppliedPhone", "phone", 40),
-        text("SuppliedCompany", 80),
-        picklist("Type", "Question", "Problem", "Request"),
-        picklist("Status", "New", "Working", "Escalated", "Waiting for Customer", "Closed", default="New"),
-        picklist("Reason", "Billing", "Connection", "Other"),
-        picklist("Origin", "Phone", "Email", "Web", "Portal Website"),
-        text("Subject", 255),
-        picklist("Priority", "High", "Medium", "Low", default="Medium"),
-        long_text("Description"),
-        read_only("IsClosed", "boolean", default=False),
-        read_only("ClosedDate", "datetime"),
-        checkbox("IsEscalated"),
-        OWNER,
-        *STAMPS,
-        read_only("ContactPhone", "phone", 40, mirrors="Contact.Phone", in_events=False),
-        read_only("ContactEmail", "email", 80, mirrors="Contact.Email", in_events=False),
-        long_text("Comments", 4000, write_only=True, in_events=False, bytes_limit=True),
-        text("Portal_Case_Id__c", 64, unique=True, external_id=True),
-    ),
-    children=(
-        Child("CaseComments", "CaseComment", "ParentId", cascade=True),
-        Child("Cases", "Case", "ParentId"),
-    ),
-)  # fmt: skip
-
-CASE_COMMENT = Entity(
-    "CaseComment", "00a", "Case Comment", "Case Comments",
-    (
-        *ID_FIELDS,
-        reference("ParentId", "Case", required=True, updateable=False, indexed=True),
-        checkbox("IsPublished"),
-        long_text("CommentBody", 4000, updateable=False, bytes_limit=True),
-        *STAMPS,
-    ),
-)  # fmt: skip
-
-USER = Entity(
-    "User", "005", "User", "Users",
-    (
-        *ID_FIELDS,
-        text("Username", 80, required=True, indexed=True),
-        text("LastName", 80, required=True, part_of="Name"),
-        text("FirstName", 40, part_of="Name"),
-        read_only("Name", "name", 121, parts=(("FirstName", "FirstName"), ("LastName", "LastName"))),
-        Field("Email", "email", 128),
-        checkbox("IsActive", True),
-        text("TimeZoneSidKey", 40),
-        *STAMPS,
-    ),
-    writable=False,
-)  # fmt: skip
-
-ORGANIZATION = Entity(
-    "Organization", "00D", "Organization", "Organizations",
-    (
-        *ID_FIELDS,
-        text("Name", 80),
-        text("OrganizationType", 40),
-        text("InstanceName", 5),
-        checkbox("IsSandbox"),
-        text("TimeZoneSidKey", 40),
-        text("DefaultLocaleSidKey", 40),
-        *STAMPS,
-    ),
-    writable=False,
-)  # fmt: skip
-
 ORDER_STATUS = Entity(
     "OrderStatus", "01Z", "Order Status Value", "Order Status Values",
     (
@@ -329,7 +290,7 @@ ORDER_STATUS = Entity(
 
 ENTITIES = (
     ACCOUNT, CONTACT, PRODUCT2, PRICEBOOK2, PRICEBOOK_ENTRY, ORDER, ORDER_ITEM, CASE, CASE_COMMENT, USER,
-    ORGANIZATION, ORDER_STATUS,
+    ORGANIZATION, ORDER_STATUS, EMAIL_MESSAGE, CASE_STATUS, CONTENT_DOCUMENT, CONTENT_VERSION, CONTENT_DOCUMENT_LINK,
 )  # fmt: skip
 BY_NAME = {entity.name.lower(): entity for entity in ENTITIES}
 BY_PREFIX = {entity.prefix: entity for entity in ENTITIES}

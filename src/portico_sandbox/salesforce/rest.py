@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from portico_sandbox.salesforce.access import is_closed, visible
 from portico_sandbox.salesforce.changes import Caller, Changes, changing
 from portico_sandbox.salesforce.errors import Fault, Refusal, not_found, unknown_type
 from portico_sandbox.salesforce.objects import entity_named
@@ -44,10 +45,15 @@ class Call:
     @property
     def entity(self) -> Entity:
         """The object that the path names. Raises Refusal (NOT_FOUND, as the real one does for paths)."""
-        entity = entity_named(self.path[1])
-        if entity is None:
+        entity = entity_named(self.path[1 if self.path[0].lower() == "sobjects" else 2])
+        if entity is None or is_closed(self.sandbox, entity):
             raise not_found()
         return entity
+
+    @property
+    def seen_entity(self) -> Entity:
+        """The same as far as the caller may see it."""
+        return visible(self.sandbox, self.entity)
 
     @contextmanager
     def writing(self) -> Iterator[Changes]:
@@ -135,13 +141,18 @@ def part_of(
     )
 
 
-def type_of(body: Any) -> Entity:
+def envelope(message: str) -> Refusal:
+    """A call of several that is refused as a whole, before anything runs."""
+    return Refusal(Fault("JSON_PARSER_ERROR", message))
+
+
+def type_of(sandbox: Sandbox, body: Any) -> Entity:
     """The object that a record of a collection names in its attributes. Raises Refusal."""
     name = (body.get("attributes") or {}).get("type") if isinstance(body, dict) else None
     if not isinstance(name, str):
         raise Refusal(Fault("INVALID_TYPE", "No sObject type is given in the attributes of the record", ()))
     entity = entity_named(name)
-    if entity is None:
+    if entity is None or is_closed(sandbox, entity):
         raise unknown_type(name)
     return entity
 

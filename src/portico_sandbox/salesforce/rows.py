@@ -5,12 +5,17 @@ The writing functions work inside an open transaction (`changes.changing`) and r
 
 from __future__ import annotations
 
-from portico_sandbox.salesforce import rules
+import functools
+
+from portico_sandbox.salesforce import files, rules
+from portico_sandbox.salesforce.access import visible
 from portico_sandbox.salesforce.changes import Changes
+from portico_sandbox.salesforce.duplicates import check_duplicates
 from portico_sandbox.salesforce.errors import Fault, Refusal, not_found, refuse
 from portico_sandbox.salesforce.ids import new_id, normal
-from portico_sandbox.salesforce.lookup import children_of, ids_by, row_of
-from portico_sandbox.salesforce.objects import CASE_COMMENT, entity_named
+from portico_sandbox.salesforce.locks import check_unlocked
+from portico_sandbox.salesforce.lookup import children_of, ids_by, row_of, rows_of
+from portico_sandbox.salesforce.objects import BY_PREFIX, CASE_COMMENT, CONTENT_VERSION, entity_named
 from portico_sandbox.salesforce.schema import COMPOUNDS, Entity, Field
 from portico_sandbox.salesforce.values import converted
 from portico_sandbox.store import Row, Store
@@ -24,7 +29,15 @@ class SeveralMatches(Exception):
         self.record_ids = record_ids
 
 
-def create(changes: Changes, entity: Entity, body: Row, *, record_id: str = "", trusted: bool = False) -> str:
+def create(
+    changes: Changes,
+    entity: Entity,
+    body: Row,
+    *,
+    record_id: str = "",
+    trusted: bool = False,
+    save_duplicates: bool = False,
+) -> str:
     """The new row's id. `trusted` is the seed's: it may set an id and read-only fields."""
     _check_writable(entity, trusted)
     given = _given(changes, entity, body, creating=True, trusted=trusted)
@@ -32,18 +45,23 @@ def create(changes: Changes, entity: Entity, body: Row, *, record_id: str = "", 
     rules.prepare(changes, entity, row)
     _check_required(entity, row)
     _check_references(changes, entity, row, set(given))
+    check_unlocked(changes, entity, row)
     rules.created(changes, entity, row)
     _check_unique(changes, entity, row)
+    if not trusted:
+        check_duplicates(changes, entity, row, save_anyway=save_duplicates)
     unstored = _take_unstored(entity, row)
     _number(changes, entity, row)
     stamps = {"CreatedDate": changes.stamp, "CreatedById": changes.caller.user_id}
     changes.put(entity, row | stamps | _modified(changes))
     rules.afterwards(changes, entity, row)
     _comment(changes, row, unstored)
+    if entity is CONTENT_VERSION:
+        files.place_version(changes, row, unstored["VersionData"], functools.partial(create, trusted=True))
     return str(row["Id"])
 
 
-def update(changes: Changes, entity: Entity, record_id: str, body: Row) -> None:
+def update(changes: Changes, entity: Entity, record_id: str, body: Row, *, save_duplicates: bool = False) -> None:
     _check_writable(entity, False)
     before = existing(changes.sandbox.store, entity, record_id)
     given = _given(changes, entity, body, creating=False, trusted=False)
@@ -51,8 +69,11 @@ def update(changes: Changes, entity: Entity, record_id: str, body: Row) -> None:
     rules.prepare(changes, entity, row)
     _check_required(entity, row)
     _check_references(changes, entity, row, set(given))
+    check_unlocked(changes, entity, row)
     rules.updated(changes, entity, before, row, set(given))
     _check_unique(changes, entity, row)
+    if any(before.get(name) != row.get(name) for name in given):
+        check_duplicates(changes, entity, row, save_anyway=save_duplicates)
     unstored = _take_unstored(entity, row)
     changes.put(entity, row | _modified(changes))
     rules.afterwards(changes, entity, row)
@@ -60,10 +81,17 @@ def update(changes: Changes, entity: Entity, record_id: str, body: Row) -> None:
 
 
 def upsert(
-    changes: Changes, entity: Entity, field_name: str, value: str, body: Row, *, update_only: bool = False
+    changes: Changes,
+    entity: Entity,
+    field_name: str,
+    value: str,
+    body: Row,
+    *,
+    update_only: bool = False,
+    save_duplicates: bool = False,
 ) -> tuple[str, bool]:
     """(id, whether it was created). Raises SeveralMatches where the external id is not unique and held twice."""
-    field = external_field(entity, field_name)
+    field = external_field(_seen(changes, entity), field_name)
     if any(name.lower() in (field.name.lower(), "id") for name in body):
         raise refuse(
             "INVALID_FIELD", f"The {field.name} field should not be specified in the sobject data.", field.name
@@ -72,17 +100,18 @@ def upsert(
     if len(found) > 1:
         raise SeveralMatches(found)
     if found:
-        update(changes, entity, found[0], body)
+        update(changes, entity, found[0], body, save_duplicates=save_duplicates)
         return found[0], False
     if update_only:
         raise not_found("Provided external ID field does not exist or is not accessible: no row to update")
-    return create(changes, entity, {**body, field.name: value}), True
+    return create(changes, entity, {**body, field.name: value}, save_duplicates=save_duplicates), True
 
 
 def delete(changes: Changes, entity: Entity, record_id: str) -> None:
     """Soft delete; children that can't live alone go with it."""
     _check_writable(entity, False)
     row = existing(changes.sandbox.store, entity, record_id)
+    check_unlocked(changes, entity, row)
     rules.deleted(changes, entity, row)
     changes.bury(entity, row)
     for child in entity.children:
@@ -91,6 +120,31 @@ def delete(changes: Changes, entity: Entity, record_id: str) -> None:
         for each in children_of(changes.sandbox.store, child.entity, child.field, row["Id"]) if child.cascade else ():
             delete(changes, child_entity, each["Id"])
     rules.afterwards(changes, entity, row)
+
+
+def undelete(changes: Changes, entity: Entity, record_id: str) -> None:
+    """Takes a row back out of the recycle bin, with the children that went with it."""
+    row = row_of(changes.sandbox.store, entity, normal(record_id), deleted=True)
+    if row is None or not row["IsDeleted"]:
+        raise refuse("UNDELETE_FAILED", "entity is not in the recycle bin")
+    _check_unique(changes, entity, row)
+    changes.unearth(entity, row)
+    for child in entity.children:
+        child_entity = entity_named(child.entity)
+        assert child_entity
+        for each in _gone_with(changes, child_entity, child.field, row) if child.cascade else ():
+            undelete(changes, child_entity, each["Id"])
+
+
+def _gone_with(changes: Changes, child: Entity, field_name: str, row: Row) -> list[Row]:
+    """Deleted children of a row that were deleted in the same moment."""
+    everything = rows_of(changes.sandbox.store, child, deleted=True)
+    at = row["SystemModstamp"]
+    return [
+        each
+        for each in everything
+        if each["IsDeleted"] and each.get(field_name) == row["Id"] and each["SystemModstamp"] == at
+    ]
 
 
 def existing(store: Store, entity: Entity, record_id: str) -> Row:
@@ -120,16 +174,17 @@ def matches(store: Store, entity: Entity, field: Field, value: str) -> list[str]
 def _given(changes: Changes, entity: Entity, body: Row, *, creating: bool, trusted: bool) -> Row:
     """The fields of a body by their proper names, converted and allowed."""
     given: Row = {}
+    seen = entity if trusted else _seen(changes, entity)
     for name, value in body.items():
         if name == "attributes":
             continue
         if name.lower() == "id" and not trusted:
             raise refuse("INVALID_FIELD", "The Id field should not be specified in the sobject data.", "Id")
-        parent = entity.parent(name) if isinstance(value, dict) else None
+        parent = seen.parent(name) if isinstance(value, dict) else None
         if parent:
             given[parent.name] = _by_external_id(changes.sandbox.store, parent, value)
             continue
-        field = entity.field(name)
+        field = seen.field(name)
         if field is None:
             raise refuse("INVALID_FIELD", f"No such column '{name}' on sobject of type {entity.name}")
         if not trusted and not (field.createable if creating else field.updateable):
@@ -140,6 +195,11 @@ def _given(changes: Changes, entity: Entity, body: Row, *, creating: bool, trust
             raise refuse("INVALID_FIELD_FOR_INSERT_UPDATE", message, field.name)
         given[field.name] = converted(field, value)
     return given
+
+
+def _seen(changes: Changes, entity: Entity) -> Entity:
+    """The object as the caller may write it: staff in the vendor's own pages see every field."""
+    return visible(changes.sandbox, entity) if changes.caller.through_api else entity
 
 
 def _by_external_id(store: Store, way: Field, nested: Row) -> str:
@@ -163,7 +223,7 @@ def _blank(entity: Entity) -> Row:
 
 
 def _take_unstored(entity: Entity, row: Row) -> Row:
-    return {each.name: row.pop(each.name, None) for each in entity.fields if each.write_only}
+    return {each.name: row.pop(each.name, None) for each in entity.fields if each.write_only or each.type == "base64"}
 
 
 def _comment(changes: Changes, row: Row, unstored: Row) -> None:
@@ -190,9 +250,8 @@ def _check_references(changes: Changes, entity: Entity, row: Row, given: set[str
         value = row.get(field.name)
         if field.type != "reference" or field.name not in given or value is None:
             continue
-        target = entity_named(field.refers_to)
-        assert target
-        if not value.startswith(target.prefix):
+        target = BY_PREFIX.get(value[:3])
+        if target is None or target.name not in (field.refers_to, *field.also_refers_to):
             message = f"{field.name}: id value of incorrect type: {value}"
             raise refuse("FIELD_INTEGRITY_EXCEPTION", message, field.name)
         if row_of(changes.sandbox.store, target, value) is None:

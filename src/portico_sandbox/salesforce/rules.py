@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from portico_sandbox.salesforce import order_rules
+from portico_sandbox.salesforce import files, order_rules
 from portico_sandbox.salesforce.errors import Fault, refuse
+from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.lookup import children_of, ids_by, row_of, rows_of
 from portico_sandbox.salesforce.objects import CONTACT, ORDER_ITEM, PRICEBOOK2, PRICEBOOK_ENTRY
+from portico_sandbox.salesforce.objects_support import CASE_STATUSES, EMAIL_DRAFT
 from portico_sandbox.salesforce.schema import Entity
 from portico_sandbox.store import Row
 
@@ -108,14 +110,26 @@ def _prepare_case(changes: Changes, row: Row) -> None:
 
 
 def _case_created(changes: Changes, row: Row) -> None:
-    row["IsClosed"] = row.get("Status") == "Closed"
+    row["IsClosed"] = CASE_STATUSES.get(row.get("Status") or "", False)
     row["ClosedDate"] = changes.stamp if row["IsClosed"] else None
 
 
 def _case_updated(changes: Changes, before: Row, row: Row, _given: set[str]) -> None:
-    row["IsClosed"] = row.get("Status") == "Closed"
+    row["IsClosed"] = CASE_STATUSES.get(row.get("Status") or "", False)
     if row["IsClosed"] != before["IsClosed"]:
         row["ClosedDate"] = changes.stamp if row["IsClosed"] else None
+
+
+def _email_created(changes: Changes, row: Row) -> None:
+    row["MessageDate"] = row.get("MessageDate") or changes.stamp
+
+
+def _email_updated(changes: Changes, before: Row, _row: Row, given: set[str]) -> None:
+    """Only a draft may be rewritten; of what was sent, who may see it and fields of the org's own."""
+    fixed = [name for name in given if name != "IsExternallyVisible" and not name.endswith("__c")]
+    if fixed and before["Status"] != EMAIL_DRAFT:
+        code = knob(changes.sandbox, "sent_email_changed")
+        raise refuse(code, "Only emails in the status Draft can be updated", *fixed)
 
 
 def _account_deleted(changes: Changes, row: Row) -> None:
@@ -147,12 +161,16 @@ _CREATED: dict[str, _OnRow] = {
     "OrderItem": order_rules.item_created,
     "PricebookEntry": _entry_created,
     "Case": _case_created,
+    "EmailMessage": _email_created,
+    "ContentVersion": files.version_created,
+    "ContentDocumentLink": files.link_created,
 }
 _UPDATED: dict[str, _OnUpdate] = {
     "Order": order_rules.order_updated,
     "OrderItem": order_rules.item_updated,
     "PricebookEntry": _entry_updated,
     "Case": _case_updated,
+    "EmailMessage": _email_updated,
 }
 _DELETED: dict[str, _OnRow] = {
     "Order": order_rules.order_deleted,

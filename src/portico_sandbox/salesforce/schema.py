@@ -9,7 +9,7 @@ from typing import Literal
 
 FieldType = Literal[
     "id", "string", "textarea", "picklist", "multipicklist", "reference", "boolean", "int", "double", "currency",
-    "date", "datetime", "email", "phone", "url", "address", "name",
+    "date", "datetime", "email", "phone", "url", "address", "name", "base64",
 ]  # fmt: skip
 TEXTS: frozenset[FieldType] = frozenset({"string", "textarea", "picklist", "multipicklist", "email", "phone", "url"})
 NUMBERS: frozenset[FieldType] = frozenset({"int", "double", "currency"})
@@ -35,6 +35,8 @@ class Field:
     restricted: bool = False
     """Whether a picklist refuses other values."""
     refers_to: str = ""
+    also_refers_to: tuple[str, ...] = ()
+    """Further objects that a reference may name; relationships lead to `refers_to` alone."""
     relationship: str = ""
     """Name of the way to the parent; empty where SOQL knows none."""
     default: str | float | bool | None = None
@@ -53,6 +55,11 @@ class Field:
     @property
     def custom(self) -> bool:
         return self.name.endswith("__c")
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a row holds the value as it is read: neither a mirror nor put together."""
+        return not self.mirrors and self.type not in COMPOUNDS and self.type != "base64"
 
     @property
     def has_index(self) -> bool:

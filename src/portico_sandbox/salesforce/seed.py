@@ -11,6 +11,7 @@ from portico_sandbox.salesforce.event_log import start_log
 from portico_sandbox.salesforce.keys import ensure_keys
 from portico_sandbox.salesforce.objects import (
     ACCOUNT,
+    CASE_STATUS,
     CONTACT,
     ORDER_STATUS,
     ORDER_STATUS_CODES,
@@ -20,8 +21,10 @@ from portico_sandbox.salesforce.objects import (
     PRODUCT2,
     USER,
 )
+from portico_sandbox.salesforce.objects_support import CASE_STATUSES
 from portico_sandbox.salesforce.schema import Entity
 from portico_sandbox.salesforce.seed_cases import seed_cases
+from portico_sandbox.salesforce.seed_mails import seed_mails
 from portico_sandbox.salesforce.sessions import INTEGRATION_USER_ID, ORGANIZATION_ID, STAFF_USER_ID
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.sf_id import to_18
@@ -44,6 +47,7 @@ def seed(sandbox: Sandbox) -> None:
             if person.sf_account_id:
                 _account(changes, person)
     seed_cases(sandbox, midnight)
+    seed_mails(sandbox, midnight)
 
 
 def account_fields(person: Person) -> Row:
@@ -99,6 +103,9 @@ def _organization(changes: Changes) -> None:
     for number, (name, code) in enumerate(ORDER_STATUS_CODES.items(), start=1):
         status = {"ApiName": name, "MasterLabel": name, "SortOrder": number, "IsDefault": number == 1}
         rows.create(changes, ORDER_STATUS, {**status, "StatusCode": code}, trusted=True)
+    for number, (name, closed) in enumerate(CASE_STATUSES.items(), start=1):
+        status = {"ApiName": name, "MasterLabel": name, "SortOrder": number, "IsDefault": number == 1}
+        rows.create(changes, CASE_STATUS, {**status, "IsClosed": closed}, trusted=True)
 
 
 def _catalog(changes: Changes) -> None:

@@ -1,202 +1,182 @@
-"""WHERE and ORDER BY of a parsed query, checked against the objects and turned into functions of a row."""
+"""WHERE and HAVING of a parsed query, checked against the objects and turned into functions of a row or a group."""
 
 from __future__ import annotations
 
 import operator as operators
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypeVar
 
 from portico_sandbox.clock import TOKYO
 from portico_sandbox.salesforce.changes import wire_time
-from portico_sandbox.salesforce.errors import Fault, Refusal, refuse
 from portico_sandbox.salesforce.ids import normal
-from portico_sandbox.salesforce.lookup import row_of, value_of
-from portico_sandbox.salesforce.objects import entity_named
-from portico_sandbox.salesforce.schema import NUMBERS, Entity, Field
-from portico_sandbox.salesforce.soql_parse import Comparison, Condition, Junction, Literal, Not, Path, Query
+from portico_sandbox.salesforce.schema import NUMBERS, Field
+from portico_sandbox.salesforce.soql_dates import days_of
+from portico_sandbox.salesforce.soql_tree import Comparison, Condition, Junction, Literal, Not, Query, Wrong
+from portico_sandbox.salesforce.soql_ways import Column, Scope, is_long_text, sort_key
 from portico_sandbox.salesforce.values import parse_moment
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.store import Row
 
 _COMPARE = {"<": operators.lt, "<=": operators.le, ">": operators.gt, ">=": operators.ge}
+_EQUALITY = ("=", "!=", "IN", "NOT IN")
 
-Test = Callable[[Row], bool]
-SemiJoin = Callable[[Query], set[Any]]
+Subject = TypeVar("Subject")
+Test = Callable[[Subject], bool]
+SemiJoin = Callable[[Column, Query], set[Any]]
 Range = tuple[str, str]
 """First value that is within, first that is not any more."""
 
 
-@dataclass(frozen=True)
-class Way:
-    """A field seen from an object: the references to follow, then the field."""
-
-    hops: tuple[tuple[Field, Entity], ...]
-    entity: Entity
-    """That holds the field."""
-    field: Field
-
-    def value(self, sandbox: Sandbox, row: Row | None) -> Any:
-        owner = self.owner(sandbox, row)
-        return None if owner is None else value_of(sandbox.store, self.entity, owner, self.field)
-
-    def owner(self, sandbox: Sandbox, row: Row | None) -> Row | None:
-        for reference, target in self.hops:
-            row = row_of(sandbox.store, target, (row or {}).get(reference.name), deleted=True)
-        return row
-
-
-def way_to(entity: Entity, path: Path, alias: str = "") -> Way:
-    """Raises Refusal (INVALID_FIELD) where the object has no such field or relationship."""
-    steps = path[1:] if len(path) > 1 and path[0].lower() in (alias.lower(), entity.name.lower()) else path
-    hops: list[tuple[Field, Entity]] = []
-    here = entity
-    for step in steps[:-1]:
-        reference = here.parent(step)
-        target = entity_named(reference.refers_to) if reference else None
-        if reference is None or target is None:
-            raise _invalid_field(
-                f"Didn't understand relationship '{step}' in field path. If you are attempting to use a custom "
-                "relationship, be sure to append the '__r' after the custom relationship name."
-            )
-        hops.append((reference, target))
-        here = target
-    field = here.field(steps[-1])
-    if field is None or field.write_only:
-        raise _invalid_field(
-            f"No such column '{steps[-1]}' on entity '{here.name}'. If you are attempting to use a custom field, be "
-            "sure to append the '__c' after the custom field name. Please reference your WSDL or the describe call "
-            "for the appropriate names."
-        )
-    return Way(tuple(hops), here, field)
-
-
-def test_of(sandbox: Sandbox, entity: Entity, condition: Condition, alias: str, semi_join: SemiJoin) -> Test:
-    """Checks the whole condition at once; the answer decides on one row."""
+def test_of(condition: Condition, leaf: Callable[[Comparison], Test[Subject]]) -> Test[Subject]:
+    """Puts a whole condition together from the tests of its comparisons."""
     match condition:
         case Not(inner):
-            holds = test_of(sandbox, entity, inner, alias, semi_join)
-            return lambda row: not holds(row)
+            holds = test_of(inner, leaf)
+            return lambda subject: not holds(subject)
         case Junction(word, conditions):
-            tests = [test_of(sandbox, entity, each, alias, semi_join) for each in conditions]
+            tests = [test_of(each, leaf) for each in conditions]
             every = all if word == "AND" else any
-            return lambda row: every(test(row) for test in tests)
+            return lambda subject: every(test(subject) for test in tests)
         case Comparison():
-            return _comparison(sandbox, entity, condition, alias, semi_join)
+            return leaf(condition)
 
 
-def sort_key(field: Field, value: Any) -> Any:
-    exact = ("id", "reference", "date", "datetime")
-    return value.casefold() if isinstance(value, str) and field.type not in exact else value
+def test_of_row(scope: Scope, node: Comparison, semi_join: SemiJoin) -> Test[Row]:
+    """Raises Wrong where the field or the value does not fit."""
+    if node.term.is_aggregate:
+        raise Wrong("MALFORMED_QUERY", "Aggregate expressions are not allowed in WHERE", node.term.at)
+    column = scope.column(node.term)
+    read = column.reader(scope.sandbox)
+    wanted = semi_join(column, node.query) if node.query else None
+    decide = decision(scope.sandbox, column, node, wanted)
+    return lambda row: decide(read(row))
+
+
+def decision(
+    sandbox: Sandbox, column: Column, node: Comparison, joined: set[Any] | None = None
+) -> Callable[[Any], bool]:
+    """What the comparison says of a value of the column; `joined` are the values of its semi-join."""
+    field = column.field
+    _check_filterable(field, node)
+    if node.operator == "LIKE":
+        return _like(field, node.values[0])
+    wanted = list(joined) if joined is not None else [comparable(sandbox, field, each) for each in node.values]
+    if field.type == "multipicklist":
+        return _on_set(node, wanted)
+    return _scalar(field, node.operator, wanted)
 
 
 def comparable(sandbox: Sandbox, field: Field, literal: Literal) -> Any:
-    """A literal in the form that values of the field are compared in. Raises Refusal where it does not fit."""
+    """A literal in the form that values of the field are compared in. Raises Wrong where it does not fit."""
     if literal.kind == "null":
         return None
     if field.type in ("id", "reference"):
         record_id = normal(literal.text) if literal.kind == "string" else None
         if record_id is None:
-            raise refuse("INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {literal.text}")
+            raise Wrong("INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {literal.text}", literal.at)
         return record_id
     if field.type in NUMBERS:
-        return float(literal.text) if literal.kind == "number" else _misfit(field, "double")
+        return float(literal.text) if literal.kind == "number" else _misfit(field, "double", literal)
     if field.type == "boolean":
-        return literal.text == "TRUE" if literal.kind == "boolean" else _misfit(field, "boolean")
+        return literal.text == "TRUE" if literal.kind == "boolean" else _misfit(field, "boolean", literal)
     if field.type in ("date", "datetime"):
         return _time(sandbox, field, literal)
     # An empty text is null to Salesforce.
-    return literal.text.casefold() or None if literal.kind == "string" else _misfit(field, "string", quoted=True)
+    return literal.text.casefold() or None if literal.kind == "string" else _misfit(field, "string", literal)
 
 
-def _comparison(sandbox: Sandbox, entity: Entity, node: Comparison, alias: str, semi_join: SemiJoin) -> Test:
-    way = way_to(entity, node.path, alias)
-    _check_filterable(way, node)
-    if node.query:
-        wanted: list[Any] = list(semi_join(node.query))
-    elif node.operator == "LIKE":
-        return _like(sandbox, way, node.values[0])
-    else:
-        wanted = [comparable(sandbox, way.field, each) for each in node.values]
-    if way.field.type == "multipicklist":
-        return _on_set(sandbox, way, node.operator, wanted)
-    decide = _decision(node.operator, wanted)
-    return lambda row: decide(sort_key(way.field, way.value(sandbox, row)))
+def _check_filterable(field: Field, node: Comparison) -> None:
+    at = node.term.at
+    if is_long_text(field):
+        raise Wrong("INVALID_FIELD", f"field '{field.name}' can not be filtered in a query call", at)
+    if node.operator in ("INCLUDES", "EXCLUDES") and field.type != "multipicklist":
+        message = f"includes and excludes operators are only valid on multi-select picklists: {field.name}"
+        raise Wrong("INVALID_QUERY_FILTER_OPERATOR", message, at)
+    if field.type == "boolean" and node.operator not in _EQUALITY:
+        raise Wrong("INVALID_QUERY_FILTER_OPERATOR", f"{field.name}: operator not valid for a boolean", at)
 
 
-def _check_filterable(way: Way, node: Comparison) -> None:
-    if way.field.type == "address" or (way.field.type == "textarea" and way.field.length > 255):
-        raise _invalid_field(f"field '{way.field.name}' can not be filtered in a query call")
-    if node.operator in ("INCLUDES", "EXCLUDES") and way.field.type != "multipicklist":
-        raise Refusal(Fault("INVALID_QUERY_FILTER_OPERATOR", "includes and excludes want a multi-select picklist"))
+def _scalar(field: Field, operator: str, wanted: list[Any]) -> Callable[[Any], bool]:
+    if operator not in _EQUALITY:
+        return _ordering(field, operator, wanted[0])
+    single = frozenset(each for each in wanted if not isinstance(each, tuple))
+    ranges = [each for each in wanted if isinstance(each, tuple)]
+
+    def is_one(value: Any) -> bool:
+        key = sort_key(field, value)
+        return key in single or (key is not None and any(start <= key < end for start, end in ranges))
+
+    return is_one if operator in ("=", "IN") else lambda value: not is_one(value)
 
 
-def _decision(operator: str, wanted: list[Any]) -> Callable[[Any], bool]:
-    if operator in ("=", "IN"):
-        return lambda value: any(_equals(value, each) for each in wanted)
-    if operator in ("!=", "NOT IN"):
-        return lambda value: not any(_equals(value, each) for each in wanted)
-    return lambda value: value is not None and wanted[0] is not None and _ordered(operator, value, wanted[0])
-
-
-def _equals(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, tuple):
-        return value is not None and wanted[0] <= value < wanted[1]
-    return bool(value == wanted)
-
-
-def _ordered(operator: str, value: Any, wanted: Any) -> bool:
+def _ordering(field: Field, operator: str, wanted: Any) -> Callable[[Any], bool]:
     """A range of days counts as its first moment for < and >=, as its end for > and <=."""
     if isinstance(wanted, tuple):
         start, end = wanted
-        below = value < (end if operator == "<=" else start)
-        at_or_above = value >= (end if operator == ">" else start)
-        return bool(below if operator in ("<", "<=") else at_or_above)
-    return bool(_COMPARE[operator](value, wanted))
+        edge = end if operator in ("<=", ">") else start
+        compare = operators.lt if operator in ("<", "<=") else operators.ge
+    else:
+        edge, compare = wanted, _COMPARE[operator]
+    if edge is None:
+        return lambda _value: False
+
+    def holds(value: Any) -> bool:
+        key = sort_key(field, value)
+        return key is not None and bool(compare(key, edge))
+
+    return holds
 
 
-def _on_set(sandbox: Sandbox, way: Way, operator: str, wanted: list[Any]) -> Test:
+def _on_set(node: Comparison, wanted: list[Any]) -> Callable[[Any], bool]:
     """`INCLUDES ('a;b', 'c')` holds where a and b are chosen, or c is."""
     sets = [frozenset((each or "").split(";")) - {""} for each in wanted]
 
-    def chosen(row: Row) -> frozenset[str]:
-        return frozenset((way.value(sandbox, row) or "").casefold().split(";")) - {""}
+    def chosen(value: Any) -> frozenset[str]:
+        return frozenset((value or "").casefold().split(";")) - {""}
 
-    if operator in ("=", "IN"):
-        return lambda row: chosen(row) in sets
-    if operator in ("!=", "NOT IN"):
-        return lambda row: chosen(row) not in sets
-    if operator == "INCLUDES":
-        return lambda row: any(each <= chosen(row) for each in sets)
-    if operator == "EXCLUDES":
-        return lambda row: not any(each <= chosen(row) for each in sets)
-    raise Refusal(Fault("INVALID_QUERY_FILTER_OPERATOR", "invalid operator on multi-select picklist"))
+    if node.operator in ("=", "IN"):
+        return lambda value: chosen(value) in sets
+    if node.operator in ("!=", "NOT IN"):
+        return lambda value: chosen(value) not in sets
+    if node.operator == "INCLUDES":
+        return lambda value: any(each <= chosen(value) for each in sets)
+    if node.operator == "EXCLUDES":
+        return lambda value: not any(each <= chosen(value) for each in sets)
+    raise Wrong("INVALID_QUERY_FILTER_OPERATOR", "invalid operator on multi-select picklist", node.term.at)
 
 
-def _like(sandbox: Sandbox, way: Way, literal: Literal) -> Test:
-    if literal.kind != "string" or way.field.type in NUMBERS | {"boolean", "date", "datetime", "id", "reference"}:
-        raise Refusal(Fault("INVALID_QUERY_FILTER_OPERATOR", f"invalid operator on {way.field.type} field"))
+def _like(field: Field, literal: Literal) -> Callable[[Any], bool]:
+    textless = NUMBERS | {"boolean", "date", "datetime", "id", "reference", "multipicklist"}
+    if literal.kind != "string" or field.type in textless:
+        message = f"invalid operator on {field.type} field: {field.name}"
+        raise Wrong("INVALID_QUERY_FILTER_OPERATOR", message, literal.at)
     parts = re.findall(r"\\[_%\\]|.", literal.text, flags=re.DOTALL)
     wild = {"%": ".*", "_": "."}
     pattern = "".join(wild.get(part) or re.escape(part[-1]) for part in parts)
     matcher = re.compile(pattern, re.IGNORECASE | re.DOTALL)
-    return lambda row: bool(matcher.fullmatch(way.value(sandbox, row) or ""))
+    return lambda value: bool(matcher.fullmatch(value or ""))
 
 
 def _time(sandbox: Sandbox, field: Field, literal: Literal) -> str | Range:
     if literal.kind == "range":
-        first, after = _days(sandbox, literal.text)
-        return _bounds(field, first, after)
-    if literal.kind == "date" and field.type == "date":
+        days = days_of(literal.text, sandbox.clock.today())
+        if days is None:
+            raise Wrong("MALFORMED_QUERY", f"unexpected token: '{literal.text}'", literal.at)
+        return _bounds(field, *days)
+    if literal.kind == "date" and field.type == "date" and _is_date(literal.text):
         return literal.text
-    if literal.kind == "datetime" and field.type == "datetime":
-        moment = parse_moment(literal.text)
-        if moment:
-            return moment
-    _misfit(field, "dateTime" if field.type == "datetime" else "date")
-    return ""
+    moment = parse_moment(literal.text) if literal.kind == "datetime" and field.type == "datetime" else None
+    return moment or str(_misfit(field, "dateTime" if field.type == "datetime" else "date", literal))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _bounds(field: Field, first: date, after: date) -> Range:
@@ -206,29 +186,7 @@ def _bounds(field: Field, first: date, after: date) -> Range:
     return start, end
 
 
-def _days(sandbox: Sandbox, word: str) -> tuple[date, date]:
-    """The days that a date literal means to a user in Japan."""
-    today, day = sandbox.clock.today(), timedelta(days=1)
-    name, _, count = word.partition(":")
-    match name, count:
-        case "TODAY", "":
-            return today, today + day
-        case "YESTERDAY", "":
-            return today - day, today
-        case "TOMORROW", "":
-            return today + day, today + 2 * day
-        case "LAST_N_DAYS", _ if count:
-            return today - int(count) * day, today + day
-        case "NEXT_N_DAYS", _ if count:
-            return today + day, today + (int(count) + 1) * day
-        case _:
-            raise Refusal(Fault("MALFORMED_QUERY", f"unexpected token: '{word}'"))
-
-
-def _misfit(field: Field, wanted: str, *, quoted: bool = False) -> Any:
-    rest = "and should be enclosed in quotes" if quoted else "and should not be enclosed in quotes"
-    raise _invalid_field(f"value of filter criterion for field '{field.name}' must be of type {wanted} {rest}")
-
-
-def _invalid_field(message: str) -> Refusal:
-    return Refusal(Fault("INVALID_FIELD", message))
+def _misfit(field: Field, wanted: str, literal: Literal) -> Any:
+    quoted = "should be enclosed in quotes" if wanted == "string" else "should not be enclosed in quotes"
+    message = f"value of filter criterion for field '{field.name}' must be of type {wanted} and {quoted}"
+    raise Wrong("INVALID_FIELD", message, literal.at)

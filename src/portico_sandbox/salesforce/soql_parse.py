@@ -1,123 +1,48 @@
-"""SOQL text into a tree: a tokenizer and a recursive descent. Knows grammar only, no objects and no fields."""
+"""SOQL text into a tree by recursive descent. Knows grammar only, no objects and no fields."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import Literal as OneOf
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
 
-from portico_sandbox.salesforce.errors import Fault, Refusal
-
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-    |(?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))
-    |(?P<date>\d{4}-\d\d-\d\d)
-    |(?P<number>[+-]?\d+(?:\.\d+)?(?![\w.]))
-    |(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?::\d+)?)
-    |(?P<string>'(?:[^'\\]|\\.)*')
-    |(?P<sign><=|>=|!=|<>|=|<|>|\(|\)|,)""",
-    re.VERBOSE | re.DOTALL,
+from portico_sandbox.salesforce.soql_tokens import Token, tokens_of, unescaped
+from portico_sandbox.salesforce.soql_tree import (
+    AGGREGATES,
+    DATE_FUNCTIONS,
+    RENDERINGS,
+    ChildItem,
+    Comparison,
+    Condition,
+    FieldsItem,
+    Item,
+    Junction,
+    Literal,
+    Not,
+    Path,
+    Query,
+    Sorting,
+    Term,
+    Wrong,
 )
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
-_CLAUSES = {"WHERE", "ORDER", "LIMIT", "OFFSET", "GROUP", "HAVING", "WITH", "FOR", "USING", "ALL"}
 
-Path = tuple[str, ...]
-Kind = OneOf["string", "number", "date", "datetime", "boolean", "null", "range"]
-
-
-@dataclass(frozen=True)
-class Token:
-    kind: str
-    text: str
-    at: int
-
-    def word(self) -> str:
-        return self.text.upper() if self.kind == "name" else self.text
-
-
-@dataclass(frozen=True)
-class Literal:
-    kind: Kind
-    text: str
-    """Unescaped for strings; as written else. Of a LIKE the escapes of `_` and `%` are kept."""
-
-
-@dataclass(frozen=True)
-class FieldItem:
-    path: Path
-
-
-@dataclass(frozen=True)
-class ChildItem:
-    query: Query
-
-
-@dataclass(frozen=True)
-class Comparison:
-    path: Path
-    operator: str
-    """= != < <= > >= LIKE IN NOT IN INCLUDES EXCLUDES"""
-    values: tuple[Literal, ...]
-    query: Query | None = None
-    """Of a semi-join: `Id IN (SELECT …)`."""
-
-
-@dataclass(frozen=True)
-class Not:
-    condition: Condition
-
-
-@dataclass(frozen=True)
-class Junction:
-    word: OneOf["AND", "OR"]
-    conditions: tuple[Condition, ...]
-
-
-Condition = Comparison | Not | Junction
-
-
-@dataclass(frozen=True)
-class Sorting:
-    path: Path
-    descending: bool = False
-    nulls_last: bool = False
-
-
-@dataclass(frozen=True)
-class Query:
-    entity: str
-    items: tuple[FieldItem | ChildItem, ...] = ()
-    counting: bool = False
-    """COUNT(): only the number is wanted."""
-    where: Condition | None = None
-    order: tuple[Sorting, ...] = ()
-    limit: int | None = None
-    offset: int = 0
-    alias: str = field(default="", compare=False)
+_CLAUSES = frozenset({"WHERE", "ORDER", "LIMIT", "OFFSET", "GROUP", "HAVING", "WITH", "FOR", "USING", "ALL", "UPDATE"})
+_RESERVED = _CLAUSES | {"FROM", "SELECT", "AND", "OR", "NOT"}
+_FUNCTIONS = AGGREGATES | DATE_FUNCTIONS | RENDERINGS
+_Part = TypeVar("_Part")
+_DEEPEST = 100  # nested parentheses
 
 
 def parse(text: str) -> Query:
-    """Raises Refusal (MALFORMED_QUERY) that shows the place, as Salesforce does."""
+    """Raises Wrong (MALFORMED_QUERY) with the place."""
     return _Parser(text).whole()
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = list(self._tokenize())
+        self._tokens = tokens_of(text)
         self._next = 0
-
-    def _tokenize(self) -> list[Token]:
-        tokens, at = [], 0
-        while at < len(self._text):
-            found = _TOKEN.match(self._text, at)
-            if not found:
-                raise self._wrong(at, f"line 1:{at} no viable alternative at character '{self._text[at]}'")
-            if found.lastgroup != "space":
-                tokens.append(Token(found.lastgroup or "", found.group(), at))
-            at = found.end()
-        end = Token("end", "<EOF>", len(self._text))
-        return [*tokens, end, end]  # two: reading one more token never runs off
+        self._depth = 0
 
     def whole(self) -> Query:
         query = self._query()
@@ -129,71 +54,127 @@ class _Parser:
         self._expect("SELECT")
         items, counting = self._items()
         self._expect("FROM")
-        entity, alias = self._entity(), ""
-        self._take("AS")
-        if self._peek.kind == "name" and self._peek.word() not in _CLAUSES:
-            alias = self._name()
+        query = replace(self._source(), items=items, counting=counting)
+        if self._take("USING"):
+            self._expect("SCOPE")
+            self._name()
         where = self._condition() if self._take("WHERE") else None
+        if self._take("WITH"):  # who looks is decided by the session: SECURITY_ENFORCED, USER_MODE
+            self._name()
+        group = self._group() if self._take("GROUP") else ()
+        having = self._condition() if self._take("HAVING") else None
         order = self._order() if self._take("ORDER") else ()
         limit = self._count() if self._take("LIMIT") else None
         offset = self._count() if self._take("OFFSET") else 0
-        return Query(entity, items, counting, where, order, limit, offset, alias)
+        self._purposes()
+        return replace(query, where=where, group=group, having=having, order=order, limit=limit, offset=offset)
 
-    def _items(self) -> tuple[tuple[FieldItem | ChildItem, ...], bool]:
-        if self._peek.word() == "COUNT" and self._tokens[self._next + 1].text == "(":
-            self._next += 2
-            self._expect(")")
-            return (), True
-        items: list[FieldItem | ChildItem] = [self._item()]
+    def _source(self) -> Query:
+        """Any name can be an object: `Order` and `Group` are words of the grammar as well."""
+        token = self._peek
+        if token.kind != "name":
+            raise self._unexpected()
+        self._next += 1
+        aliases = [(self._alias() or token.text.lower(), ())]
+        found: list[tuple[str, Path]] = list(aliases)
+        while self._take(","):
+            steps = self._path()
+            known = dict(found).get(steps[0].lower(), ())
+            found.append((self._alias() or steps[-1].lower(), (*known, *steps[1:])))
+        return Query(token.text, aliases=tuple(found), at=token.at)
+
+    def _alias(self) -> str:
+        given = self._take("AS")
+        if given or (self._peek.kind == "name" and self._peek.word not in _RESERVED):
+            return self._name().lower()
+        return ""
+
+    def _items(self) -> tuple[tuple[Item, ...], bool]:
+        items = [self._item()]
         while self._take(","):
             items.append(self._item())
+        if items == [Term((), "COUNT")]:
+            return (), True
+        if Term((), "COUNT") in items:
+            raise self._unexpected()
         return tuple(items), False
 
-    def _item(self) -> FieldItem | ChildItem:
-        if not self._take("("):
-            return FieldItem(self._path())
-        query = self._query()
+    def _item(self) -> Item:
+        if self._take("("):
+            query = self._nested(self._query)
+            self._expect(")")
+            return ChildItem(query)
+        if self._peek.word == "FIELDS" and self._after.text == "(":
+            return self._fields()
+        term = self._term()
+        named = self._peek.kind == "name" and self._peek.word not in _RESERVED
+        return replace(term, alias=self._name()) if named else term
+
+    def _fields(self) -> FieldsItem:
+        at = self._peek.at
+        self._next += 2
+        which = self._peek.word
+        if which not in ("ALL", "STANDARD", "CUSTOM"):
+            raise self._unexpected()
+        self._next += 1
         self._expect(")")
-        return ChildItem(query)
+        return FieldsItem(which, at)
+
+    def _term(self) -> Term:
+        """A field, `COUNT()`, or a function of a field."""
+        token = self._peek
+        if token.kind != "name" or self._after.text != "(":
+            return Term(self._path(), at=token.at)
+        if token.word not in _FUNCTIONS:
+            raise self._unexpected()
+        self._next += 2
+        if token.word == "COUNT" and self._take(")"):
+            return Term((), "COUNT", at=token.at)
+        local = self._peek.word == "CONVERTTIMEZONE" and self._after.text == "("
+        self._next += 2 if local else 0
+        path = self._path()
+        for _ in range(2 if local else 1):
+            self._expect(")")
+        return Term(path, token.word, local, at=token.at)
 
     def _condition(self) -> Condition:
         first = self._operand()
-        word = self._peek.word()
+        word = self._peek.word
         if word not in ("AND", "OR"):
             return first
         conditions = [first]
         while self._take(word):
             conditions.append(self._operand())
-        if self._peek.word() in ("AND", "OR"):  # the two may not be mixed without parentheses
+        if self._peek.word in ("AND", "OR"):  # the two may not be mixed without parentheses
             raise self._unexpected()
         return Junction("AND" if word == "AND" else "OR", tuple(conditions))
 
     def _operand(self) -> Condition:
         if self._take("NOT"):
-            return Not(self._operand())
+            return Not(self._nested(self._operand))
         if self._take("("):
-            condition = self._condition()
+            condition = self._nested(self._condition)
             self._expect(")")
             return condition
         return self._comparison()
 
     def _comparison(self) -> Comparison:
-        path = self._path()
-        operator = self._advance().word()
+        term = self._term()
+        operator = self._advance().word
         if operator == "NOT":
             self._expect("IN")
             operator = "NOT IN"
         if operator in ("=", "!=", "<>", "<", "<=", ">", ">=", "LIKE"):
             value = self._literal(like=operator == "LIKE")
-            return Comparison(path, "!=" if operator == "<>" else operator, (value,))
+            return Comparison(term, "!=" if operator == "<>" else operator, (value,))
         if operator not in ("IN", "NOT IN", "INCLUDES", "EXCLUDES"):
             self._next -= 1
             raise self._unexpected()
         self._expect("(")
-        if operator in ("IN", "NOT IN") and self._peek.word() == "SELECT":
-            comparison = Comparison(path, operator, (), self._query())
+        if operator in ("IN", "NOT IN") and self._peek.word == "SELECT":
+            comparison = Comparison(term, operator, (), self._nested(self._query))
         else:
-            comparison = Comparison(path, operator, self._literals())
+            comparison = Comparison(term, operator, self._literals())
         self._expect(")")
         return comparison
 
@@ -207,33 +188,25 @@ class _Parser:
         token = self._advance()
         match token.kind:
             case "string":
-                return Literal("string", self._unescaped(token, like))
+                return Literal("string", unescaped(token, like=like), token.at)
             case "number" | "date" | "datetime":
-                return Literal(token.kind, token.text)
-            case "name" if token.word() in ("TRUE", "FALSE"):
-                return Literal("boolean", token.word())
-            case "name" if token.word() == "NULL":
-                return Literal("null", "")
-            case "name" if "." not in token.text:
-                return Literal("range", token.word())
+                return Literal(token.kind, token.text, token.at)
+            case "name" if token.word in ("TRUE", "FALSE"):
+                return Literal("boolean", token.word, token.at)
+            case "name" if token.word == "NULL":
+                return Literal("null", "", token.at)
+            case "name" if "." not in token.text and token.word not in _RESERVED:
+                return Literal("range", token.word, token.at)
             case _:
                 self._next -= 1
                 raise self._unexpected()
 
-    def _unescaped(self, token: Token, like: bool) -> str:
-        def one(found: re.Match[str]) -> str:
-            if found[2]:
-                return chr(int(found[2], 16))
-            letter = found[1]
-            if letter in "_%" and like:
-                return "\\" + letter
-            if letter == "\\" and like:
-                return "\\\\"
-            if letter not in _ESCAPES:
-                raise self._wrong(token.at, f"Illegal string literal: \\{letter} is no escape sequence")
-            return _ESCAPES[letter]
-
-        return re.sub(r"\\(u([0-9A-Fa-f]{4})|.)", one, token.text[1:-1], flags=re.DOTALL)
+    def _group(self) -> tuple[Term, ...]:
+        self._expect("BY")
+        terms = [self._term()]
+        while self._take(","):
+            terms.append(self._term())
+        return tuple(terms)
 
     def _order(self) -> tuple[Sorting, ...]:
         self._expect("BY")
@@ -243,7 +216,7 @@ class _Parser:
         return tuple(sortings)
 
     def _sorting(self) -> Sorting:
-        path = self._path()
+        term = self._term()
         descending = self._take("DESC")
         if not descending:
             self._take("ASC")
@@ -252,7 +225,16 @@ class _Parser:
             nulls_last = self._take("LAST")
             if not nulls_last:
                 self._expect("FIRST")
-        return Sorting(path, descending, nulls_last)
+        return Sorting(term, descending, nulls_last)
+
+    def _purposes(self) -> None:
+        """`FOR VIEW`, `FOR REFERENCE`, `FOR UPDATE`, `UPDATE TRACKING`: accepted, and without effect here."""
+        while self._peek.word in ("FOR", "UPDATE"):
+            allowed = ("VIEW", "REFERENCE", "UPDATE") if self._advance().word == "FOR" else ("TRACKING", "VIEWSTAT")
+            if not any(self._take(word) for word in allowed):
+                raise self._unexpected()
+            while self._take(","):
+                self._name()
 
     def _count(self) -> int:
         token = self._advance()
@@ -261,15 +243,9 @@ class _Parser:
             raise self._unexpected()
         return int(token.text)
 
-    def _entity(self) -> str:
-        """Any name: `Order` and `Group` are objects as well as words of the grammar."""
-        if self._peek.kind != "name":
-            raise self._unexpected()
-        return self._advance().text
-
     def _name(self) -> str:
         token = self._advance()
-        if token.kind != "name" or token.word() in _CLAUSES | {"FROM", "SELECT"}:
+        if token.kind != "name" or token.word in _RESERVED:
             self._next -= 1
             raise self._unexpected()
         return token.text
@@ -277,17 +253,31 @@ class _Parser:
     def _path(self) -> Path:
         return tuple(self._name().split("."))
 
+    def _nested(self, part: Callable[[], _Part]) -> _Part:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise Wrong("MALFORMED_QUERY", "The query is nested too deeply", self._peek.at)
+        found = part()
+        self._depth -= 1
+        return found
+
     @property
     def _peek(self) -> Token:
         return self._tokens[self._next]
 
+    @property
+    def _after(self) -> Token:
+        return self._tokens[min(self._next + 1, len(self._tokens) - 1)]
+
     def _advance(self) -> Token:
         token = self._peek
+        if token.kind == "end":
+            raise self._unexpected()
         self._next += 1
         return token
 
     def _take(self, word: str) -> bool:
-        taken = self._peek.kind != "string" and self._peek.word() == word
+        taken = self._peek.kind != "string" and self._peek.word == word
         self._next += taken
         return taken
 
@@ -295,15 +285,5 @@ class _Parser:
         if not self._take(word):
             raise self._unexpected()
 
-    def _unexpected(self) -> Refusal:
-        return self._wrong(self._peek.at, f"unexpected token: '{self._peek.text}'")
-
-    def _wrong(self, at: int, what: str) -> Refusal:
-        return Refusal(Fault("MALFORMED_QUERY", place(self._text, at) + what))
-
-
-def place(text: str, at: int) -> str:
-    """Where in the text something is wrong, in the vendor's layout."""
-    start = max(0, at - 40)
-    shown = text[start : at + 20]
-    return f"\n{shown}\n{' ' * (at - start)}^\nERROR at Row:1:Column:{at + 1}\n"
+    def _unexpected(self) -> Wrong:
+        return Wrong("MALFORMED_QUERY", f"unexpected token: '{self._peek.text}'", self._peek.at)

@@ -1,118 +1,133 @@
-"""A parsed query against the rows: candidates by index where one fits, filter, order, then the records as answered."""
+"""A SOQL text against the rows of the org: checked, filtered, ordered, cut, and made into records page by page."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from portico_sandbox.salesforce.errors import refuse, unknown_type
-from portico_sandbox.salesforce.lookup import children_of, ids_by, row_of, rows_of
-from portico_sandbox.salesforce.objects import entity_named
-from portico_sandbox.salesforce.schema import Entity, Field
-from portico_sandbox.salesforce.soql_filter import Way, comparable, sort_key, test_of, way_to
-from portico_sandbox.salesforce.soql_parse import (
-    ChildItem,
-    Comparison,
-    Condition,
-    FieldItem,
-    Junction,
-    Query,
-    Sorting,
-    parse,
-)
+from portico_sandbox.salesforce.lookup import row_of
+from portico_sandbox.salesforce.soql_filter import test_of, test_of_row
+from portico_sandbox.salesforce.soql_groups import grouped
+from portico_sandbox.salesforce.soql_index import Joined, candidates
+from portico_sandbox.salesforce.soql_parse import parse
+from portico_sandbox.salesforce.soql_records import record_of, scope_of, selection_of
+from portico_sandbox.salesforce.soql_tree import Comparison, Condition, Junction, Not, Query, Sorting, Term, Wrong
+from portico_sandbox.salesforce.soql_ways import Column, Scope, Way, is_long_text, sort_key
 from portico_sandbox.sandbox import Sandbox
 from portico_sandbox.store import Row
 
 LARGEST_OFFSET = 2000
+_MOST_SEMI_JOINS = 2
 
 
 @dataclass(frozen=True)
 class Result:
-    """Which rows answer a query; records are made page by page."""
+    """Which rows answer a query; records are made page by page, aggregates at once."""
 
     query: Query
     ids: list[str]
+    groups: list[Row] | None = None
+    long_texts: int = 0
+    """How many long texts are selected: they make pages small."""
 
 
 def run(sandbox: Sandbox, text: str, *, deleted: bool = False) -> Result:
-    """Raises Refusal: MALFORMED_QUERY, INVALID_TYPE, INVALID_FIELD, NUMBER_OUTSIDE_VALID_RANGE."""
-    query = parse(text)
-    entity = entity_of(query)
-    _check_items(sandbox, query, entity)
-    rows = _selected(sandbox, query, entity, candidates(sandbox, query, entity, deleted))
-    return Result(query, [row["Id"] for row in rows])
+    """Raises Refusal: MALFORMED_QUERY, INVALID_TYPE, INVALID_FIELD, NUMBER_OUTSIDE_VALID_RANGE and others."""
+    try:
+        return _run(sandbox, parse(text), deleted)
+    except Wrong as wrong:
+        raise wrong.refusal(text) from wrong
 
 
-def records(sandbox: Sandbox, query: Query, ids: list[str], version: str) -> list[Row]:
+def records(sandbox: Sandbox, text: str, ids: Iterable[str], version: str) -> list[Row]:
     """The rows with these ids as the query wants to see them; rows that are gone by now are left out."""
-    entity = entity_of(query)
-    items = _compiled(query, entity)
-    rows = (row_of(sandbox.store, entity, each, deleted=True) for each in ids)
-    return [_record(sandbox, entity, items, row, version) for row in rows if row]
+    try:
+        query = parse(text)
+        scope = scope_of(sandbox, query)
+        selection = selection_of(scope, query)
+    except Wrong as wrong:  # of a further page, after a field was hidden
+        raise wrong.refusal(text) from wrong
+    rows = (row_of(sandbox.store, scope.entity, each, deleted=True) for each in ids)
+    return [record_of(selection, row, version, _selected) for row in rows if row]
 
 
-def entity_of(query: Query) -> Entity:
-    entity = entity_named(query.entity)
-    if entity is None:
-        raise unknown_type(query.entity)
-    return entity
+def _run(sandbox: Sandbox, query: Query, deleted: bool) -> Result:
+    scope = scope_of(sandbox, query)
+    _check(scope, query)
+    if query.is_grouped:
+        rows = _filtered(scope, query, candidates(scope, query.where, _joined(sandbox), deleted=deleted))
+        return Result(query, [], grouped(scope, query, rows))
+    if query.having:
+        raise Wrong("MALFORMED_QUERY", "HAVING wants GROUP BY", query.at)
+    selection = selection_of(scope, query)
+    for _, _, inner_query, inner in selection.children:
+        _check(inner.scope, inner_query)
+        _selected(inner.scope, inner_query, [])
+    rows = _selected(scope, query, candidates(scope, query.where, _joined(sandbox), deleted=deleted))
+    return Result(query, [row["Id"] for row in rows], long_texts=selection.long_texts)
 
 
-def attributes(entity: Entity, row: Row, version: str) -> Row:
-    return {"type": entity.name, "url": f"/services/data/v{version}/sobjects/{entity.name}/{row['Id']}"}
-
-
-_Compiled = list[Way | tuple[str, Field, Query, Entity]]
-"""A field, or a child relationship: its name, the field that points back, its query and object."""
-
-
-def _compiled(query: Query, entity: Entity) -> _Compiled:
-    compiled: _Compiled = []
-    for item in query.items:
-        if isinstance(item, FieldItem):
-            compiled.append(way_to(entity, item.path, query.alias))
-        else:
-            compiled.append(_child(item, entity))
-    return compiled
-
-
-def _child(item: ChildItem, entity: Entity) -> tuple[str, Field, Query, Entity]:
-    child = entity.child(item.query.entity)
-    child_entity = entity_named(child.entity) if child else None
-    if child is None or child_entity is None:
-        message = f"Didn't understand relationship '{item.query.entity}' in FROM part of query call."
-        raise refuse("INVALID_TYPE", message)
-    field = child_entity.field(child.field)
-    assert field
-    return child.relationship, field, item.query, child_entity
-
-
-def _check_items(sandbox: Sandbox, query: Query, entity: Entity) -> None:
-    for item in _compiled(query, entity):
-        if isinstance(item, tuple):
-            _, _, inner, child = item
-            _compiled(inner, child)
-            _selected(sandbox, inner, child, iter(()))
+def _check(scope: Scope, query: Query) -> None:
     if query.offset > LARGEST_OFFSET:
-        raise refuse("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {LARGEST_OFFSET}")
+        raise Wrong("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {LARGEST_OFFSET}")
+    joins = [node for node in _comparisons(query.where) if node.query]
+    if len(joins) > _MOST_SEMI_JOINS:
+        message = f"Maximum {_MOST_SEMI_JOINS} semi join sub-selects are allowed."
+        raise Wrong("MALFORMED_QUERY", message, joins[-1].term.at)
+    if scope.entity.name == "ContentDocumentLink":
+        _check_link_filter(scope, query)
 
 
-def _selected(sandbox: Sandbox, query: Query, entity: Entity, rows: Iterator[Row]) -> list[Row]:
-    found = list(rows)
-    if query.where:
-        join = functools.partial(_semi_join, sandbox)
-        test = test_of(sandbox, entity, query.where, query.alias, join)
-        found = [row for row in found if test(row)]
+def _check_link_filter(scope: Scope, query: Query) -> None:
+    """Links may only be asked for by their document or by what they hang on."""
+    wanted = ("ContentDocumentId", "LinkedEntityId", "Id")
+    given = [node for node in _comparisons(query.where) if node.operator in ("=", "IN") and not node.term.function]
+    if not any(scope.way(node.term.path, node.term.at).field.name in wanted for node in given):
+        message = (
+            "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or "
+            "LinkedEntityId using the equals operator or multiple Id's using the IN operator."
+        )
+        raise Wrong("MALFORMED_QUERY", message)
+
+
+def _comparisons(condition: Condition | None) -> list[Comparison]:
+    match condition:
+        case Comparison():
+            return [condition]
+        case Not(inner):
+            return _comparisons(inner)
+        case Junction(_, conditions):
+            return [found for each in conditions for found in _comparisons(each)]
+    return []
+
+
+def _selected(scope: Scope, query: Query, rows: Iterable[Row]) -> list[Row]:
+    found = _filtered(scope, query, rows)
     for sorting in reversed(query.order):
-        found = _sorted(sandbox, found, way_to(entity, sorting.path, query.alias), sorting)
+        found = _sorted(scope, found, sorting)
     end = None if query.limit is None else query.offset + query.limit
     return found[query.offset : end]
 
 
-def _sorted(sandbox: Sandbox, rows: list[Row], way: Way, sorting: Sorting) -> list[Row]:
-    values = [(sort_key(way.field, way.value(sandbox, row)), row) for row in rows]
+def _filtered(scope: Scope, query: Query, rows: Iterable[Row]) -> list[Row]:
+    if query.where is None:
+        return list(rows)
+    leaf = functools.partial(test_of_row, scope, semi_join=functools.partial(_semi_join, scope))
+    test = test_of(query.where, leaf)
+    return [row for row in rows if test(row)]
+
+
+def _sorted(scope: Scope, rows: list[Row], sorting: Sorting) -> list[Row]:
+    if sorting.term.is_aggregate:
+        raise Wrong("MALFORMED_QUERY", "Ordered field must be grouped or aggregated", sorting.term.at)
+    column = scope.column(sorting.term)
+    if is_long_text(column.field):
+        message = f"field '{column.field.name}' can not be sorted in a query call"
+        raise Wrong("INVALID_FIELD", message, sorting.term.at)
+    read = column.reader(scope.sandbox)
+    values = [(sort_key(column.field, read(row)), row) for row in rows]
     empty = [row for value, row in values if value is None]
     filled = [pair for pair in values if pair[0] is not None]
     filled.sort(key=lambda pair: pair[0], reverse=sorting.descending)
@@ -120,68 +135,55 @@ def _sorted(sandbox: Sandbox, rows: list[Row], way: Way, sorting: Sorting) -> li
     return ordered + empty if sorting.nulls_last else empty + ordered
 
 
-def _semi_join(sandbox: Sandbox, query: Query) -> set[Any]:
-    entity = entity_of(query)
-    items = _compiled(query, entity)
-    item = items[0] if len(items) == 1 else None
-    if not isinstance(item, Way):
-        raise refuse("MALFORMED_QUERY", "A semi-join selects exactly one field")
-    return {item.value(sandbox, row) for row in _selected(sandbox, query, entity, rows_of(sandbox.store, entity))}
+def _semi_join(outer: Scope, column: Column, query: Query) -> set[Any]:
+    """The values that the inner query selects. Raises Wrong where it does not fit the field outside."""
+    scope, term = _inner(outer.sandbox, query)
+    inner = scope.way(term.path, term.at)
+    here, there = _points_to(column.way), _points_to(inner)
+    if not here:
+        message = "The left operand field in the where expression for outer query should be an id field, cannot use: "
+        raise Wrong("MALFORMED_QUERY", f"{message}'{column.field.name}'", column.term.at)
+    if not there:
+        message = f"The inner select field '{inner.field.name}' must be an id field"
+        raise Wrong("MALFORMED_QUERY", message, term.at)
+    if not here & there:
+        message = (
+            f"The selected field '{inner.field.name}' in the subquery and the left operand field in the where "
+            f"expression in the outer query '{column.field.name}' should point to the same object type"
+        )
+        raise Wrong("MALFORMED_QUERY", message, term.at)
+    return set(_values(scope, query, term))
 
 
-def candidates(sandbox: Sandbox, query: Query, entity: Entity, deleted: bool) -> Iterator[Row]:
-    """The rows that an index leaves over. It is only a first choice: every row is tested afterwards."""
-    ids = None if deleted or query.where is None else _ids_by_index(sandbox, query, entity, query.where)
-    if ids is None:
-        return rows_of(sandbox.store, entity, deleted=deleted)
-    found = (row_of(sandbox.store, entity, each) for each in dict.fromkeys(ids))
-    return (row for row in found if row)
+def _inner(sandbox: Sandbox, query: Query) -> tuple[Scope, Term]:
+    scope = scope_of(sandbox, query)
+    item = query.items[0] if len(query.items) == 1 else None
+    if not isinstance(item, Term) or item.function:
+        raise Wrong("MALFORMED_QUERY", "semi join sub-selects can only query one field", query.at)
+    if any(node.query for node in _comparisons(query.where)):
+        raise Wrong("MALFORMED_QUERY", "Nesting of semi join sub-selects is not supported", query.at)
+    return scope, item
 
 
-def _ids_by_index(sandbox: Sandbox, query: Query, entity: Entity, condition: Condition) -> list[str] | None:
-    """Ids of all rows that can fulfill the condition; None where no index tells."""
-    if isinstance(condition, Junction) and condition.word == "AND":
-        parts = (_ids_by_index(sandbox, query, entity, each) for each in condition.conditions)
-        return next((ids for ids in parts if ids is not None), None)
-    if not isinstance(condition, Comparison) or condition.operator not in ("=", "IN") or condition.query:
-        return None
-    way = way_to(entity, condition.path, query.alias)
-    if way.hops or not (way.field.has_index or way.field.name == "Id"):
-        return None
-    values = [comparable(sandbox, way.field, each) for each in condition.values]
-    if any(value is None or isinstance(value, tuple) for value in values):
-        return None
-    if way.field.name == "Id":
-        return values
-    return [each for value in values for each in ids_by(sandbox.store, entity, way.field, value)]
+def _values(scope: Scope, query: Query, term: Term) -> list[Any]:
+    read = scope.way(term.path, term.at).reader(scope.sandbox)
+    rows = candidates(scope, query.where, _joined(scope.sandbox), deleted=False)
+    return [value for value in map(read, _selected(scope, query, rows)) if value is not None]
 
 
-def _record(sandbox: Sandbox, entity: Entity, items: _Compiled, row: Row, version: str) -> Row:
-    record: Row = {"attributes": attributes(entity, row, version)}
-    for item in items:
-        if isinstance(item, Way):
-            _put(sandbox, record, item, row, version)
-        else:
-            record[item[0]] = _children(sandbox, item, row, version)
-    return record
+def _joined(sandbox: Sandbox) -> Joined:
+    """For the index: the values of a semi-join's query, whose fit is checked when rows are tested."""
+
+    def values(query: Query) -> list[Any]:
+        scope, term = _inner(sandbox, query)
+        return _values(scope, query, term)
+
+    return values
 
 
-def _put(sandbox: Sandbox, record: Row, way: Way, row: Row, version: str) -> None:
-    """Puts a field where its relationships lead: a parent that is not there is null."""
-    here: Row | None = row
-    for reference, target in way.hops:
-        here = row_of(sandbox.store, target, (here or {}).get(reference.name), deleted=True)
-        if here is None:
-            record.setdefault(reference.relationship, None)
-            return
-        record = record.setdefault(reference.relationship, {"attributes": attributes(target, here, version)})
-    record[way.field.name] = way.value(sandbox, row)
-
-
-def _children(sandbox: Sandbox, item: tuple[str, Field, Query, Entity], row: Row, version: str) -> Row | None:
-    _, field, query, entity = item
-    rows = _selected(sandbox, query, entity, iter(children_of(sandbox.store, entity.name, field.name, row["Id"])))
-    if not rows:
-        return None
-    found = [_record(sandbox, entity, _compiled(query, entity), each, version) for each in rows]
-    return {"totalSize": len(found), "done": True, "records": found}
+def _points_to(way: Way) -> frozenset[str]:
+    """The objects whose ids a field holds."""
+    field = way.field
+    if field.type == "id":
+        return frozenset({way.entity.name})
+    return frozenset({field.refers_to, *field.also_refers_to} - {""}) if field.type == "reference" else frozenset()

@@ -79,6 +79,12 @@ def _boolean(field: Field, value: Any) -> bool:
     return value
 
 
+def _bytes(field: Field, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(field, "base64Binary", value)
+    return value
+
+
 def _number(field: Field, value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise _wrong_type(field, field.type, value)
@@ -124,6 +130,7 @@ def _wrong_type(field: Field, wanted: str, value: Any) -> Refusal:
 _CONVERT: dict[FieldType, Callable[[Field, Any], Any]] = {
     "reference": _reference,
     "boolean": _boolean,
+    "base64": _bytes,
     "int": _number,
     "double": _number,
     "currency": _number,
