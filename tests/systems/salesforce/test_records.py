@@ -12,6 +12,7 @@ from portico.errors import NotFound, SystemRefused
 from portico.systems.salesforce import records
 from portico.systems.salesforce.client import Salesforce
 from portico.systems.salesforce.errors import SEVERAL_MATCH
+from portico.systems.salesforce.soql import names, soql
 from tests.systems.raw_server import answer, raw_server
 from tests.systems.salesforce.stand_in import StandIn
 from tests.systems.salesforce.test_client import token_answer
@@ -82,3 +83,19 @@ async def test_what_an_object_looks_like(sf: Salesforce) -> None:
     assert account.name == "Account" and account.fields[MARKER]["externalId"]
     with pytest.raises(NotFound):
         await records.describe(sf, "Nothing__c")
+
+
+async def test_a_file_is_attached_to_a_record(org: StandIn, sf: Salesforce, account_id: SfAccountId) -> None:
+    content = bytes(range(256))
+    version = await records.upload_file(sf, account_id, "領収書.pdf", content)
+    asked = soql(
+        "SELECT {fields} FROM ContentVersion WHERE Id = {id}",
+        fields=names("Title", "ContentSize", "FirstPublishLocationId"),
+        id=version,
+    )
+    [row] = await sf.query(asked, name="query ContentVersion")
+    assert (row.text("Title"), row.whole("ContentSize"), row.id("FirstPublishLocationId")) == (
+        "領収書.pdf",
+        256,
+        account_id,
+    )
