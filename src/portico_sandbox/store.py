@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_replay ON events (replay);
 CREATE TABLE IF NOT EXISTS event_marks (replay INTEGER PRIMARY KEY, number INTEGER NOT NULL, at INTEGER NOT NULL);
 """
+# Keeps a row's place: tables are in the order in which rows were first put.
+_PUT = "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT (tbl, key) DO UPDATE SET body = excluded.body"
+_BATCH = 2000
 
 
 class Store:
@@ -34,8 +37,7 @@ class Store:
         self._sql.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;" + _SCHEMA)
         self._tables: dict[str, dict[str, Row]] = {}
         self._sequences: dict[str, int] = dict(self._sql.execute("SELECT name, last FROM sequences"))
-        for table, key, body in self._sql.execute("SELECT tbl, key, body FROM rows"):
-            self._tables.setdefault(table, {})[key] = json.loads(body)
+        self._load()
 
     def table(self, name: str) -> Mapping[str, Row]:
         """All rows of a table in the order they were first put. Treat them as read-only: write with `put`."""
@@ -76,6 +78,14 @@ class Store:
     def close(self) -> None:
         self._sql.close()
 
+    def _load(self) -> None:
+        """Many rows in one text: within a text the reader keeps each name once, which is most of what rows weigh."""
+        rows = self._sql.execute("SELECT tbl, key, body FROM rows ORDER BY rowid")
+        while batch := rows.fetchmany(_BATCH):
+            bodies = json.loads(f"[{','.join(body for _, _, body in batch)}]")
+            for (table, key, _), body in zip(batch, bodies, strict=True):
+                self._tables.setdefault(table, {})[key] = body
+
     def _write(self, transaction: Transaction) -> None:
         self._sql.execute("BEGIN")
         for table, key in transaction.touched:
@@ -84,7 +94,7 @@ class Store:
                 self._sql.execute("DELETE FROM rows WHERE tbl = ? AND key = ?", (table, key))
             else:
                 body = json.dumps(row, ensure_ascii=False)
-                self._sql.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (table, key, body))
+                self._sql.execute(_PUT, (table, key, body))
         for name in transaction.drawn:
             self._sql.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?)", (name, self._sequences[name]))
         for statement, values in transaction.statements:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import heapq
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -105,9 +107,9 @@ def _comparisons(condition: Condition | None) -> list[Comparison]:
 
 def _selected(scope: Scope, query: Query, rows: Iterable[Row]) -> list[Row]:
     found = _filtered(scope, query, rows)
-    for sorting in reversed(query.order):
-        found = _sorted(scope, found, sorting)
     end = None if query.limit is None else query.offset + query.limit
+    for sorting in reversed(query.order):
+        found = _sorted(scope, found, sorting, end if len(query.order) == 1 else None)
     return found[query.offset : end]
 
 
@@ -119,7 +121,8 @@ def _filtered(scope: Scope, query: Query, rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if test(row)]
 
 
-def _sorted(scope: Scope, rows: list[Row], sorting: Sorting) -> list[Row]:
+def _sorted(scope: Scope, rows: list[Row], sorting: Sorting, wanted: int | None) -> list[Row]:
+    """All rows in order, or the first so many of them."""
     if sorting.term.is_aggregate:
         raise Wrong("MALFORMED_QUERY", "Ordered field must be grouped or aggregated", sorting.term.at)
     column = scope.column(sorting.term)
@@ -130,7 +133,12 @@ def _sorted(scope: Scope, rows: list[Row], sorting: Sorting) -> list[Row]:
     values = [(sort_key(column.field, read(row)), row) for row in rows]
     empty = [row for value, row in values if value is None]
     filled = [pair for pair in values if pair[0] is not None]
-    filled.sort(key=lambda pair: pair[0], reverse=sorting.descending)
+    first = operator.itemgetter(0)
+    if wanted is not None and wanted < len(filled) // 10:
+        pick = heapq.nlargest if sorting.descending else heapq.nsmallest
+        filled = pick(wanted, filled, key=first)
+    else:
+        filled.sort(key=first, reverse=sorting.descending)
     ordered = [row for _, row in filled]
     return ordered + empty if sorting.nulls_last else empty + ordered
 
