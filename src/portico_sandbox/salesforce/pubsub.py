@@ -29,6 +29,7 @@ from portico_sandbox.salesforce.topics import Topic, topic_named
 from portico_sandbox.sandbox import Sandbox
 
 _ANSWERING_SLOWLY = ("Subscribe", "ManagedSubscribe", "PublishStream")  # each of their answers waits, not the call
+_TICK = 0.25  # seconds; knobs are turned without a word to us
 _PREFIX = "sfdc.platform.eventbus.grpc."
 
 
@@ -178,10 +179,15 @@ async def _read_on(stream: Stream, context: Any, take: Callable[[Any], None]) ->
 
 
 async def _next_request(sandbox: Sandbox, context: Any) -> Any:
-    try:
-        return await asyncio.wait_for(context.read(), float(knob(sandbox, "idle_seconds")))
-    except TimeoutError:
-        return grpc.aio.EOF
+    """EOF where the client has ended or is idle for too long."""
+    loop = asyncio.get_running_loop()
+    since, reading = loop.time(), asyncio.ensure_future(context.read())
+    while loop.time() - since < float(knob(sandbox, "idle_seconds")):
+        done, _ = await asyncio.wait({reading}, timeout=_TICK)
+        if done:
+            return reading.result()
+    reading.cancel()
+    return grpc.aio.EOF
 
 
 def _check_refresh(request: Any) -> None:

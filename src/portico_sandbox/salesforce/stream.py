@@ -17,9 +17,9 @@ from portico_sandbox.salesforce.stream_ends import (
     Closed,
     Ended,
     check_allocation,
+    check_breaks,
     count_delivered,
     faults_of,
-    network_reset,
 )
 from portico_sandbox.salesforce.topics import Delivery, Topic, deliveries, topic_named
 from portico_sandbox.sandbox import Sandbox
@@ -118,6 +118,7 @@ class Stream:
         if self._ending:
             raise self._ending
         self._born.check(self._sandbox, self._token)
+        check_breaks(self._sandbox, self._sent)
         return self._finished
 
     async def _fill(self) -> bool:
@@ -151,15 +152,10 @@ class Stream:
         return batch
 
     def _until_fault(self) -> int:
-        """How many events may come until a fault ends the stream. Raises Ended or Closed where it is due."""
-        most = max(1, int(knob(self._sandbox, "events_per_response")))
+        """How many events may come in one response, and until a fault ends the stream."""
         faults = faults_of(self._sandbox)
-        for name, ended in (("reset_every", network_reset()), ("close_every", Closed())):
-            if faults[name]:
-                if self._sent >= faults[name]:
-                    raise ended
-                most = min(most, faults[name] - self._sent)
-        return most
+        left: list[int] = [faults[name] - self._sent for name in ("reset_every", "close_every") if faults[name]]
+        return max(1, min([int(knob(self._sandbox, "events_per_response")), *left]))
 
     def _put_back_parts(self, batch: list[Delivery]) -> None:
         """Ends the batch between two events of the log where there is such a place."""

@@ -88,6 +88,15 @@ def _raise_cut(cut: Row) -> None:
     raise Ended(cut["status"], cut["code"], cut["message"])
 
 
+def check_breaks(sandbox: Sandbox, sent: int) -> None:
+    """Raises Ended or Closed where a stream has sent as many events as a fault lets it."""
+    faults = faults_of(sandbox)
+    if faults["reset_every"] and sent >= faults["reset_every"]:
+        raise network_reset()
+    if faults["close_every"] and sent >= faults["close_every"]:
+        raise Closed
+
+
 def check_client_limit(sandbox: Sandbox) -> None:
     """Raises Ended where as many subscriptions are open as may be."""
     limit = int(knob(sandbox, "clients"))
