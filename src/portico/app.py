@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from wsgiref.simple_server import WSGIServer
 
 import structlog
@@ -28,12 +29,13 @@ from portico.identity.sessions import SessionMiddleware, know_visitor, use_sessi
 from portico.mail import Mail
 from portico.orders.live import Live
 from portico.portal import Portal
-from portico.routes import ROUTES
+from portico.routes import API, ROUTES
 from portico.settings import Settings, read_settings
 from portico.systems.freebit.client import build_freebit
 from portico.systems.salesforce.client import build_salesforce
 from portico.systems.whmcs.client import build_whmcs
 from portico.web import web_parts
+from portico.web.openapi import describe
 
 REACTIONS: Reactions = {
     ("salesforce", "Order"): triggers.order_changed,
@@ -131,6 +133,7 @@ def create_app(settings: Settings | None = None, built: Built | None = None) -> 
     app.state.notices = built.notices
     use_sessions(app.state, built.portal, built.notices)
     app.state.live = Live(built.notices)
+    app.state.openapi = cache(lambda: describe(API, settings))
     return app
 
 

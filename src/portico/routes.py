@@ -26,6 +26,7 @@ from portico.subscriptions import api as subscriptions_api
 from portico.subscriptions import pages as subscriptions
 from portico.support import api as support_api
 from portico.support import pages as support
+from portico.web.openapi import openapi_document
 
 PAGES: list[ControllerRouterHandler] = [
     *identity.pages,
@@ -99,4 +100,4 @@ API: list[ControllerRouterHandler] = [
     support_api.case,
     support_api.add_comment,
 ]
-ROUTES: list[ControllerRouterHandler] = [*PAGES, *API, whmcs_hook, alive, ready]
+ROUTES: list[ControllerRouterHandler] = [*PAGES, *API, openapi_document, whmcs_hook, alive, ready]

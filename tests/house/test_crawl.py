@@ -26,7 +26,7 @@ FROM_ELSEWHERE: tuple[dict[str, str], ...] = (
     {"origin": "null"},
     {},
 )
-FILES = ("/static/", "/favicon.ico")
+FILES = ("/static/", "/favicon.ico", "/api/v1/openapi.json")
 FAILURES = {
     ("GET", "/nowhere"): 404,
     ("GET", "/api/v1/nowhere"): 404,

@@ -99,18 +99,18 @@ class GatewayOut(msgspec.Struct, frozen=True):
 )
 async def invoices(
     request: Request[Any, Any, Any],
-    status: Status | None = None,
+    status: Literal["all", Status] = "all",
     q: Annotated[str, Parameter(max_length=40, description="Part of an invoice number.")] = "",
     sort: Sort = "date",
     order: Order = "desc",
-    cursor: Annotated[str | None, Parameter(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str, Parameter(description="`next_cursor` of the page before.")] = "",
 ) -> Listing[InvoiceOut]:
     """25 at a time, newest first unless `sort` and `order` say else.
 
     Invoices that come or go between two pages shift nothing: a cursor names the last invoice seen.
     """
     portal: Portal = request.app.state.portal
-    choice = Choice(status, q.strip(), sort, order)
+    choice = Choice(None if status == "all" else status, q.strip(), sort, order)
     copy = await invoices_of(portal, request.user.customer)
     found = chosen(copy.value, choice, today(portal))
     shown, next_cursor = page_after(found, choice, cursor, PAGE)

@@ -46,12 +46,12 @@ class EligibilityOut(msgspec.Struct, frozen=True):
     refusals=REMOTE,
 )
 async def catalog(
-    request: Request[Any, Any, Any], category: Literal["Internet", "Mobile", "VPN", "Other"] | None = None
+    request: Request[Any, Any, Any], category: Literal["all", "Internet", "Mobile", "VPN", "Other"] = "all"
 ) -> Listing[ProductOut]:
     """All in one page. Prices are net; `price_with_tax` has the tax of the provider's settings added."""
     portal: Portal = request.app.state.portal
     offers = await offers_for(portal, request.user.customer)
-    chosen = [offer for offer in offers.items if category in (None, offer.product.category)]
+    chosen = [offer for offer in offers.items if category in ("all", offer.product.category)]
     return whole([_shape(portal, offer) for offer in chosen], offers.as_of)
 
 

@@ -13,6 +13,8 @@ from portico.web.shapes import MoneyShape, money_shape
 
 
 class DueOut(msgspec.Struct, frozen=True):
+    """What is unpaid, together."""
+
     total: MoneyShape
     invoices: int
     overdue: int
@@ -29,8 +31,9 @@ class StatusOut(msgspec.Struct, frozen=True):
     unavailable: list[str]
 
 
-@get("/api/v1/me/status", access="customer")
+@get("/api/v1/me/status", access="customer", operation_id="read_status", summary="What the home page shows")
 async def status(request: Request[Any, Any, Any]) -> StatusOut:
+    """One read for all parts; a system that is down takes only its own part away."""
     portal: Portal = request.app.state.portal
     summary = await summary_of(portal, request.user.customer)
     due, services, orders = summary.due.value, summary.services.value, summary.orders.value

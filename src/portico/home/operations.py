@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -23,20 +23,29 @@ NOT_DELIVERED = _m("Our support did not get it. Please send it again.")
 
 
 class OperationOut(msgspec.Struct, frozen=True):
+    """`message` says what to do where it was refused or parked (our staff look at it); `order_id` or `case_id` is there
+    once it is done."""
+
     operation_id: str
-    state: str
-    """running, done, refused or parked."""
+    state: Literal["running", "done", "refused", "parked"]
     status_url: str
     order_id: str | None = None
     case_id: str | None = None
     message: str | None = None
-    """What to do, where it was refused."""
 
 
-@get("/api/v1/operations/{operation_id:str}", access="public", ids={"operation_id": "operation"})
+@get(
+    "/api/v1/operations/{operation_id:str}",
+    access="public",
+    ids={"operation_id": "operation"},
+    operation_id="read_operation",
+    summary="Where something stands that was answered with 202",
+    refusals=(SignInNeeded,),
+)
 async def operation(request: Request[Any, Any, Any], operation_id: str) -> OperationOut:
-    """An order or its cancellation, a case or a message of the customer's, or a sign-up (nobody is signed in yet: its
-    unguessable id is the key)."""
+    """An order, its cancellation, a case or a message of the customer's; or a sign-up (nobody is signed in yet: its
+    unguessable id is the key).
+    """
     portal: Portal = request.app.state.portal
     try:
         wanted = UUID(operation_id)

@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post, put
+from litestar.datastructures import ResponseHeader
+from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
+from msgspec import Meta
 
-from portico.errors import IdempotencyKeyMissing
+from portico.catalog.products import BillingCycle
+from portico.errors import (
+    CartChanged,
+    IdempotencyKeyMissing,
+    NotEligible,
+    PaymentMethodMissing,
+    StillRunning,
+    TooManyStreams,
+)
 from portico.orders.cancellation import cancel
 from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
 from portico.orders.checkout import ShippingAddress, place_order
 from portico.orders.live import Live
 from portico.orders.orders import OrderWithJournal, order_for, order_with_journal, orders_with_journals
-from portico.orders.progress import ProgressStep, progress_of, status_of
+from portico.orders.progress import ProgressStep, StatusCode, StepState, progress_of, status_of
+from portico.orders.refusals import OrderApproved, OrderNotCancellable, OrderNotKnownYet
 from portico.portal import Portal
 from portico.web import language, read_json
-from portico.web.shapes import Listing, MoneyShape, money_shape, whole
+from portico.web.openapi_problems import REMOTE
+from portico.web.shapes import Body, Listing, Moment, MoneyShape, RunningShape, money_shape, whole
 
 MOST_KEY = 255
+MOST_CHANGES = 10**15
 EVENTS = "text/event-stream"
 
 
-class OptionsShape(msgspec.Struct, omit_defaults=True):
+class OptionsShape(Body, omit_defaults=True):
+    """`eid`: 32 digits, of the device that an eSIM is for."""
+
     eid: str = ""
 
 
-class ItemIn(msgspec.Struct):
+class ItemIn(Body):
+    """A product of the catalog; what it requires comes into the cart by itself."""
+
     sku: str
-    quantity: int = 1
+    quantity: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 9})] = 1
     options: OptionsShape = msgspec.field(default_factory=OptionsShape)
 
 
-class CartIn(msgspec.Struct):
-    items: list[ItemIn]
+class CartIn(Body):
+    """The whole cart; an empty list empties it."""
+
+    items: Annotated[list[ItemIn], Meta(extra_json_schema={"maxItems": 20})]
 
 
-class AddressIn(msgspec.Struct):
+class ShippingAddressIn(Body):
+    """`state` is the prefecture in Japan; `country` two letters."""
+
     street: str
     city: str
     state: str
@@ -46,32 +67,40 @@ class AddressIn(msgspec.Struct):
     country: str = "JP"
 
 
-class OrderIn(msgspec.Struct):
-    """All optional: without them the cart is ordered as it is, to the address of the billing account."""
+class OrderIn(Body):
+    """All optional: without them the cart is ordered as it is, to the address of the billing account.
+
+    `digest` is of the cart that the customer agreed to, as GET /cart answered it: if it has changed since, nothing is
+    ordered."""
 
     digest: str | None = None
-    """Of the cart that the customer agreed to, as GET /cart answered it."""
-    address: AddressIn | None = None
+    address: ShippingAddressIn | None = None
 
 
-class LineOut(msgspec.Struct, frozen=True):
+class CartLineOut(msgspec.Struct, frozen=True):
+    """`problem` says why it can not be ordered."""
+
     sku: str
     name: str | None
     quantity: int
-    billing_cycle: str | None
+    billing_cycle: BillingCycle | None
     net: MoneyShape | None
     options: OptionsShape
     problem: str | None
 
 
 class TotalsOut(msgspec.Struct, frozen=True):
+    """`gross` is what is paid."""
+
     net: MoneyShape
     tax: MoneyShape
     gross: MoneyShape
 
 
 class CartOut(msgspec.Struct, frozen=True):
-    items: list[LineOut]
+    """`digest` changes with every line and every price: give it back to POST /orders."""
+
+    items: list[CartLineOut]
     monthly: TotalsOut
     one_time: TotalsOut
     orderable: bool
@@ -79,9 +108,11 @@ class CartOut(msgspec.Struct, frozen=True):
 
 
 class StepOut(msgspec.Struct, frozen=True):
+    """`by` and `message` are for people, `reason_code` is stable; `fix_at` is where the customer can mend it."""
+
     step: str
-    state: str
-    at: datetime | None
+    state: StepState
+    at: Moment | None
     by: str
     reason_code: str | None
     message: str | None
@@ -89,40 +120,64 @@ class StepOut(msgspec.Struct, frozen=True):
 
 
 class OrderItemOut(msgspec.Struct, frozen=True):
+    """As it was ordered; `line_number` once it has one."""
+
     sku: str
     name: str
     quantity: int
-    billing_cycle: str | None
+    billing_cycle: BillingCycle | None
     unit_price: MoneyShape
     line_number: str | None
 
 
 class OrderOut(msgspec.Struct, frozen=True):
+    """`status_words` are for people; `total` is net. In lists `timeline` is empty."""
+
     id: str
     number: str
-    status: str
+    status: StatusCode
     status_words: str
-    placed_at: datetime
+    placed_at: Moment
     total: MoneyShape
     items: list[OrderItemOut]
     timeline: list[StepOut]
-    as_of: datetime
+    as_of: Moment
 
 
-@get("/api/v1/cart", access="customer")
+@get("/api/v1/cart", access="customer", operation_id="read_cart", summary="The cart with prices", refusals=REMOTE)
 async def cart(request: Request[Any, Any, Any]) -> CartOut:
+    """Kept with the account: the same on every device."""
     return _cart(request, await priced_cart(request.app.state.portal, request.user.customer))
 
 
-@put("/api/v1/cart", access="customer")
+@put(
+    "/api/v1/cart",
+    access="customer",
+    operation_id="replace_cart",
+    summary="Replace the cart",
+    body=CartIn,
+    refusals=REMOTE,
+)
 async def replace_cart(request: Request[Any, Any, Any]) -> CartOut:
+    """What can not be ordered by this account is refused, each item with its pointer."""
     body = await read_json(request, CartIn)
     items = [CartItem(item.sku, item.quantity, item.options.eid) for item in body.items]
     await put_cart(request.app.state.portal, request.user.customer, items)
     return _cart(request, await priced_cart(request.app.state.portal, request.user.customer))
 
 
-@post("/api/v1/orders", access="customer", status_code=201)
+@post(
+    "/api/v1/orders",
+    access="customer",
+    operation_id="place_order",
+    summary="Order what is in the cart",
+    body=OrderIn,
+    keyed="required",
+    also={202: RunningShape},
+    refusals=(*REMOTE, PaymentMethodMissing, NotEligible, CartChanged, StillRunning),
+    response_headers=[ResponseHeader(name="Location", description="Of the order.", documentation_only=True)],
+    status_code=201,
+)
 async def place(request: Request[Any, Any, Any]) -> Response[OrderOut]:
     """201 with the order; 202 with an operation where its outcome is not known yet."""
     key = request.headers.get("idempotency-key", "").strip().strip('"')
@@ -138,33 +193,67 @@ async def place(request: Request[Any, Any, Any]) -> Response[OrderOut]:
     return Response(_order(request, known), status_code=201, headers=location)
 
 
-@get("/api/v1/orders", access="customer")
+@get("/api/v1/orders", access="customer", operation_id="list_orders", summary="Orders", refusals=REMOTE)
 async def orders(request: Request[Any, Any, Any]) -> Listing[OrderOut]:
     """Newest first; each without its timeline, which GET /orders/{id} has."""
     known, as_of = await orders_with_journals(request.app.state.portal, request.user.customer)
     return whole([_order(request, one, with_timeline=False) for one in known], as_of)
 
 
-@get("/api/v1/orders/{order_id:str}", access="customer", ids={"order_id": "order"})
+@get(
+    "/api/v1/orders/{order_id:str}",
+    access="customer",
+    ids={"order_id": "order"},
+    operation_id="read_order",
+    summary="One order with its timeline",
+    refusals=REMOTE,
+)
 async def order(request: Request[Any, Any, Any], order_id: str) -> OrderOut:
+    """To see it change, listen to its events instead of asking again and again."""
     known = await order_with_journal(request.app.state.portal, request.user.customer, order_id)
     return _order(request, known)
 
 
-@post("/api/v1/orders/{order_id:str}/cancellation", access="customer", ids={"order_id": "order"}, status_code=200)
+@post(
+    "/api/v1/orders/{order_id:str}/cancellation",
+    access="customer",
+    ids={"order_id": "order"},
+    operation_id="cancel_order",
+    summary="Cancel an order that waits for approval",
+    also={202: RunningShape},
+    refusals=(*REMOTE, OrderApproved, OrderNotCancellable, OrderNotKnownYet, StillRunning),
+    status_code=200,
+)
 async def cancellation(request: Request[Any, Any, Any], order_id: str) -> OrderOut:
-    """Cancels an order that waits for approval: 200 with it, also when it is cancelled already; 409
-    `order_approved`; 202 with an operation where the outcome is not known yet."""
+    """200 with it, also when it is cancelled already; 202 with an operation where the outcome is not known yet."""
     return _order(request, await cancel(request.app.state.portal, request.user.customer, order_id))
 
 
-@get("/api/v1/orders/{order_id:str}/events", access="customer", ids={"order_id": "order"}, media_type=EVENTS)
-async def order_events(request: Request[Any, Any, Any], order_id: str) -> Stream:
-    """The order's steps as server-sent events; `Last-Event-ID`, or `?after=` at the first call, resumes."""
+@get(
+    "/api/v1/orders/{order_id:str}/events",
+    access="customer",
+    ids={"order_id": "order"},
+    media_type=EVENTS,
+    operation_id="listen_to_order",
+    summary="The timeline as it happens",
+    refusals=(*REMOTE, TooManyStreams),
+)
+async def order_events(
+    request: Request[Any, Any, Any],
+    order_id: str,
+    after: Annotated[int, Parameter(ge=0, le=MOST_CHANGES, description="As Last-Event-ID, for a first call.")] = 0,
+    last_event_id: Annotated[
+        str, HeaderParameter(name="Last-Event-ID", description="Of the last event that came: only later ones follow.")
+    ] = "",
+) -> Stream:
+    """The order's steps as server-sent events, the past ones first.
+
+    Each `data` is `step`, `state`, `at` and, where it stands still, `reason_code`. The connection ends after ten
+    minutes, or when the server stops: connect again."""
     portal: Portal = request.app.state.portal
     found = await order_for(portal, request.user.customer, order_id)
-    last = request.headers.get("last-event-id") or request.query_params.get("after") or ""
-    after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19:
+        after = int(last_event_id)
     live: Live = request.app.state.live
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     lines = live.steps(portal, request.user.user_id, found.value.id, after)
@@ -174,7 +263,7 @@ async def order_events(request: Request[Any, Any, Any], order_id: str) -> Stream
 def _cart(request: Request[Any, Any, Any], cart: PricedCart) -> CartOut:
     spoken = language(request)
     lines = [
-        LineOut(
+        CartLineOut(
             sku=line.item.sku,
             name=line.offer.product.name if line.offer else None,
             quantity=line.item.quantity,

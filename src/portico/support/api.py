@@ -93,13 +93,11 @@ class CaseDetailOut(CaseOut, frozen=True, kw_only=True):
 @get("/api/v1/cases", access="customer", operation_id="list_cases", summary="Cases", refusals=REMOTE)
 async def cases(
     request: Request[Any, Any, Any],
-    cursor: Annotated[
-        str | None, Parameter(description="`next_cursor` of the page before.", pattern="^[0-9]{1,6}$")
-    ] = None,
+    cursor: Annotated[str, Parameter(description="`next_cursor` of the page before.", pattern="^[0-9]{1,6}$")] = "0",
 ) -> Listing[CaseOut]:
     """Newest first, 25 at a time; read from Salesforce at this moment."""
     portal: Portal = request.app.state.portal
-    start = int(cursor or 0)
+    start = int(cursor)
     found = await cases_of(portal, request.user.customer)
     spoken = language(request)
     more = str(start + PAGE) if start + PAGE < len(found) else None

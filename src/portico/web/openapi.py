@@ -30,6 +30,7 @@ from litestar.types import ControllerRouterHandler
 
 from portico.settings import Settings
 from portico.web import openapi_words as words
+from portico.web.csrf import SAFE_METHODS
 from portico.web.gate import handlers_of
 from portico.web.openapi_problems import problems_of, responses_of
 from portico.web.openapi_schemas import Schemas
@@ -111,7 +112,7 @@ def document_of(handlers: Sequence[ControllerRouterHandler], settings: Settings)
     operations = list(_operations(reader, document))
     schemas = Schemas([kind for one in operations for kind in (*one.shapes.values(), one.handler.opt.get("body"))])
     for operation in operations:
-        _complete(operation, schemas)
+        _complete(operation, schemas, words.origin(settings))
     problems = {name: node for one in operations for name, node in problems_of(one.handler, one.method).items()}
     document["tags"] = [{"name": name, "description": text} for name, text in words.TAGS.items()]
     document["components"] = {
@@ -134,15 +135,13 @@ def _operations(reader: Litestar, document: Node) -> Iterator[Operation]:
                 )
 
 
-def _complete(operation: Operation, schemas: Schemas) -> None:
+def _complete(operation: Operation, schemas: Schemas, origin: Node) -> None:
     node, handler = operation.node, operation.handler
     del node["deprecated"]
     examples = examples_of(operation.domain).get(node["operationId"], {})
     node["tags"] = [operation.domain]
-    node["security"] = words.security_of(handler.opt["access"], operation.method)
-    node["parameters"] = _parameters(operation, examples)
-    if not node["parameters"]:
-        del node["parameters"]
+    node["security"] = words.security_of(handler.opt["access"])
+    node["parameters"] = _parameters(operation, origin)
     if "body" in handler.opt:
         node["requestBody"] = _request_body(handler.opt["body"], schemas, examples)
     headers = list(node["responses"][str(handler.status_code)].get("headers", ()))
@@ -153,11 +152,13 @@ def _complete(operation: Operation, schemas: Schemas) -> None:
     node["responses"] |= responses_of(handler, operation.method)
 
 
-def _parameters(operation: Operation, examples: Node) -> list[Node]:
-    """Litestar's, with the form of each id, and the Idempotency-Key."""
+def _parameters(operation: Operation, origin: Node) -> list[Node]:
+    """Litestar's, with the form of each id; the Idempotency-Key and the Origin."""
     found = [_parameter(one, operation.handler.opt.get("ids", {})) for one in operation.node.get("parameters", ())]
     if keyed := operation.handler.opt.get("keyed"):
         found.append(words.idempotency_key(is_required=keyed == "required"))
+    if operation.method not in SAFE_METHODS:
+        found.append(origin)
     return found
 
 
@@ -165,15 +166,11 @@ def _parameter(made: Node, ids: dict[str, str]) -> Node:
     kept: Node = {name: made[name] for name in ("name", "in", "required", "description") if name in made}
     if made["in"] == "path":
         return {**kept, "schema": words.ID_FORMS[ids[made["name"]]]}
-    return {**kept, "schema": _without_null(made["schema"])}
+    return {**kept, "schema": _alone(made["schema"])}
 
 
-def _without_null(schema: Node) -> Node:
-    """A parameter is there or not; it is never null."""
-    if "oneOf" in schema:
-        (schema,) = [one for one in schema["oneOf"] if one.get("type") != "null"]
-    if "enum" in schema:
-        schema = {**schema, "type": "string", "enum": [one for one in schema["enum"] if one is not None]}
+def _alone(schema: Node) -> Node:
+    """What the parameter's own node says already is left out."""
     return {name: value for name, value in schema.items() if name != "description"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portico.settings import Settings
-from portico.web.csrf import SAFE_METHODS
+from portico.web.csrf import origin_of
 
 ABOUT = """
 What a customer can do in the portal, as JSON. A walk through the whole of it with curl is in `docs/api.md`.
@@ -56,7 +56,7 @@ _SALESFORCE_ID = {"type": "string", "pattern": "^[0-9A-Za-z]{15}([0-9A-Za-z]{3})
 _WHMCS_ID = {"type": "string", "pattern": "^[1-9][0-9]{0,9}$"}
 _UUID = {"type": "string", "format": "uuid"}
 ID_FORMS: dict[str, dict[str, Any]] = {
-    "order": _SALESFORCE_ID,
+    "order": {"type": "string", "pattern": "^([0-9A-Za-z]{15}([0-9A-Za-z]{3})?|pending-[0-9a-f-]{36})$"},
     "case": _SALESFORCE_ID,
     "invoice": _WHMCS_ID,
     "service": _WHMCS_ID,
@@ -73,24 +73,25 @@ def security_schemes(settings: Settings) -> dict[str, Any]:
             "type": "apiKey",
             "in": "cookie",
             "name": cookie,
-            "description": "As sign-in, sign-up and link answer it. Each sign-in and each new password brings another.",
-        },
-        "origin": {
-            "type": "apiKey",
-            "in": "header",
-            "name": "Origin",
-            "description": "The portal's own origin. Browsers send it (or Sec-Fetch-Site) by themselves;"
-            " any other client sets it on POST, PUT and PATCH.",
+            "description": "As sign-in, sign-up and link answer it. Each sign-in and each new password brings another."
+            " What changes something wants the `Origin` header besides.",
         },
     }
 
 
-def security_of(access: str, method: str) -> list[dict[str, list[str]]]:
-    """Session for what is a customer's, origin for what changes something, both where it is both."""
-    needed: dict[str, list[str]] = {"session": []} if access == "customer" else {}
-    if method not in SAFE_METHODS:
-        needed["origin"] = []
-    return [needed] if needed else []
+def security_of(access: str) -> list[dict[str, list[str]]]:
+    return [{"session": []}] if access == "customer" else []
+
+
+def origin(settings: Settings) -> dict[str, Any]:
+    """The header of every call that changes something."""
+    return {
+        "name": "Origin",
+        "in": "header",
+        "required": True,
+        "description": "The portal's own origin. Browsers send it (or Sec-Fetch-Site) by themselves.",
+        "schema": {"const": origin_of(settings.portal.url)},
+    }
 
 
 def idempotency_key(*, is_required: bool) -> dict[str, Any]:

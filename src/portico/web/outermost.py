@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -57,8 +58,10 @@ def security_headers(settings: Settings) -> dict[str, str]:
 
 
 class Outermost:
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, allowed: Mapping[str, str]) -> None:
+        """`allowed`: path template → methods, as an answer to OPTIONS names them."""
         self._app = app
+        self._allowed = allowed
         self._headers = [(name.encode(), value.encode()) for name, value in security_headers(settings).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +76,8 @@ class Outermost:
         if method == "HEAD":
             scope["method"] = HttpMethod.GET
         answer = _Answer(send, self._headers, request_id.encode(), is_head=method == "HEAD")
+        if method == "OPTIONS":
+            answer.allowed = lambda: self._allowed.get(scope.get("path_template") or "")
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         until = deadline.set(asyncio.get_running_loop().time() + PAGE_SECONDS)
         looks = only_looks.set(scope["method"] == HttpMethod.GET)
@@ -110,6 +115,8 @@ class _Answer:
         self._is_head = is_head
         self._ended = False
         self.status = 500
+        self.allowed: Callable[[], str | None] = lambda: None
+        """Litestar's own OPTIONS answer knows only the methods of the handler that was registered first."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -123,6 +130,8 @@ class _Answer:
         await self._send(message)
 
     def _complete(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        if allowed := self.allowed():
+            headers = [pair for pair in headers if pair[0].lower() != b"allow"] + [(b"allow", allowed.encode())]
         present = {name.lower() for name, _ in headers}
         headers += [pair for pair in self._defaults if pair[0] not in present]
         headers.append((b"x-request-id", self._request_id))

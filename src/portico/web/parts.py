@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.config.app import AppConfig
 from litestar.middleware import DefineMiddleware
 from litestar.plugins import InitPlugin
+from litestar.routes import HTTPRoute
 
 from portico.settings import Settings
 from portico.web import preferences, static
@@ -59,4 +60,6 @@ def seal(app: Litestar) -> None:
     if isinstance(app.asgi_handler, Outermost):
         return
     check_routes(app)
-    app.asgi_handler = Outermost(app.asgi_handler, app.state.web.settings)
+    routes = (route for route in app.routes if isinstance(route, HTTPRoute))
+    allowed = {route.path_format: ", ".join(sorted(route.methods)) for route in routes}
+    app.asgi_handler = Outermost(app.asgi_handler, app.state.web.settings, allowed)
