@@ -135,7 +135,10 @@ async def test_a_system_is_down(enter: Enter, sandbox: SandboxControl, system: s
         document = problem_of(await api.get(f"/api/v1{path}"), 503, "try_again_later")
         assert document["retry_after"] > 0
     status = (await api.get("/api/v1/me/status")).json()
-    missing = {"whmcs": {"due", "active_services", "has_payment_method"}, "salesforce": {"open_orders"}}[system]
+    missing = {
+        "whmcs": {"due", "active_services", "next_bill", "has_payment_method"},
+        "salesforce": {"open_orders", "open_cases"},
+    }[system]
     assert set(status["unavailable"]) == missing == {name for name in missing if status[name] is None}
     problem_of(await post(api, "/auth/sign-up", api_body(HINA)), 503, "try_again_later")
     assert await sandbox.ledger("whmcs") == []

@@ -38,7 +38,8 @@ def ids(rows: list[InvoiceRow]) -> list[int]:
 def test_overdue_is_a_part_of_what_is_to_pay() -> None:
     rows = [row(1, "unpaid", -1), row(2, "unpaid", 0), row(3, "collections", -9), row(4, "payment_pending", -9)]
     assert ids(chosen(rows, Choice("overdue"), TODAY)) == [1]
-    assert ids(chosen(rows, Choice("unpaid"), TODAY)) == [2, 1]
+    assert ids(chosen(rows, Choice("unpaid"), TODAY)) == [2, 1, 3], "a collection agency is paid too"
+    assert present([row(3, "collections", -9)], TODAY) == ["unpaid", "collections"]
     assert present(rows, TODAY) == ["unpaid", "overdue", "payment_pending", "collections"]
     assert present([row(1, "other")], TODAY) == ["other"]
 

@@ -16,7 +16,7 @@ def test_salesforce_is_down(walk: Walk, outside: Outside, stack: Stack) -> None:
     enters(walk, stack, "yuko.inoue@mail.example")
     with outside.trouble("salesforce"):
         walk.go("/home")
-        only_later(walk, "Open orders")
+        only_later(walk, "Open orders", "Questions")
         walk.reads("Mobile eSIM 3 GB", "All invoices are paid.")
         walk.go("/catalog")
         only_later(walk, "Products")

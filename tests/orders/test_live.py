@@ -37,7 +37,7 @@ async def live_portal(settings: Settings) -> AsyncIterator[tuple[Portal, Live]]:
 
 async def noted(portal: Portal, order_id: str, step: str) -> None:
     async with portal.db.begin() as tx:
-        await timeline.note_before_approval(tx, order_id, step, "done", portal.clock.now(), actor="portico")
+        await timeline.note_once(tx, order_id, step, "done", portal.clock.now(), actor="portico")
 
 
 async def next_step(lines: AsyncIterator[bytes]) -> tuple[int, str]:

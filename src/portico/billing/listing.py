@@ -18,7 +18,8 @@ from portico.errors import FieldFault, InputWrong
 from portico.i18n import _m
 
 Status = Literal["unpaid", "overdue", "payment_pending", "collections", "paid", "refunded", "cancelled", "other"]
-"""`overdue` is the part of `unpaid` that is past its due date; `other`, a state that WHMCS has and we do not know."""
+"""`unpaid` is all that is to be paid, also what is with a collection agency; `overdue` is the part of it that is past
+its due date and not there yet; `other`, a state that WHMCS has and we do not know."""
 Sort = Literal["date", "due", "total"]
 Order = Literal["asc", "desc"]
 
@@ -94,7 +95,9 @@ def page_after(
 
 
 def _has_status(row: InvoiceRow, status: Status | None, today: date) -> bool:
-    return row.is_overdue(today) if status == "overdue" else status in (None, row.status)
+    if status == "overdue":
+        return row.is_overdue(today)
+    return status in (None, row.status) or (status == "unpaid" and row.status == "collections")
 
 
 def _plain(text: str) -> str:

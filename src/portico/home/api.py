@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import msgspec
 from litestar import Request, get
 
-from portico.home.summary import Part, summary_of
+from portico.billing.payment_methods import today
+from portico.home.summary import Part, Summary, summary_of
+from portico.home.tasks import Code, tasks_of
 from portico.portal import Portal
+from portico.web import language
 from portico.web.shapes import MoneyShape, money_shape
 
 
@@ -20,14 +24,36 @@ class DueOut(msgspec.Struct, frozen=True):
     overdue: int
 
 
+class NextBillOut(msgspec.Struct, frozen=True):
+    """What will be billed next for what there is now; credit and usage are not in it."""
+
+    date: date
+    net: MoneyShape
+    gross: MoneyShape
+    subscription_ids: list[str]
+
+
+class TaskOut(msgspec.Struct, frozen=True):
+    """What waits for the customer. `code` is stable, `message` is for people, `address` a page of the portal."""
+
+    code: Code
+    message: str
+    address: str
+
+
 class StatusOut(msgspec.Struct, frozen=True):
-    """A part whose system is down is null, and its name stands in `unavailable`."""
+    """A part whose system is down is null, and its name stands in `unavailable`. `tasks`: the most urgent first, of the
+    parts that could be read. `next_bill` is null also where nothing will be billed."""
 
     due: DueOut | None
     active_services: int | None
     open_orders: int | None
     orders_that_need_you: int | None
     has_payment_method: bool | None
+    next_bill: NextBillOut | None
+    open_cases: int | None
+    cases_that_need_you: int | None
+    tasks: list[TaskOut]
     unavailable: list[str]
 
 
@@ -36,19 +62,47 @@ async def status(request: Request[Any, Any, Any]) -> StatusOut:
     """One read for all parts; a system that is down takes only its own part away."""
     portal: Portal = request.app.state.portal
     summary = await summary_of(portal, request.user.customer)
-    due, services, orders = summary.due.value, summary.services.value, summary.orders.value
-    needy = [one for one in orders if one.status.code == "needs_you"] if orders is not None else None
-    parts: dict[str, Part[Any]] = {
-        "due": summary.due,
-        "active_services": summary.services,
-        "open_orders": summary.orders,
-        "has_payment_method": summary.has_payment_method,
-    }
+    due, services, orders, cases = (
+        summary.due.value, summary.services.value, summary.orders.value, summary.cases.value,
+    )  # fmt: skip
+    spoken = language(request)
     return StatusOut(
         due=DueOut(money_shape(due.total), len(due.invoices), due.overdue) if due else None,
         active_services=sum(s.status == "active" for s in services) if services is not None else None,
-        open_orders=len(orders) if orders is not None else None,
-        orders_that_need_you=len(needy) if needy is not None else None,
-        has_payment_method=summary.has_payment_method.value,
-        unavailable=[name for name, part in parts.items() if part.trouble],
+        open_orders=len(orders.under_way) if orders else None,
+        orders_that_need_you=sum(one.status.code == "needs_you" for one in orders.under_way) if orders else None,
+        has_payment_method=_has_usable(summary, today(portal)),
+        next_bill=_next_bill(summary),
+        open_cases=len(cases) if cases is not None else None,
+        cases_that_need_you=sum(c.state == "waiting_for_customer" for c in cases) if cases is not None else None,
+        tasks=[
+            TaskOut(task.code, task.message.in_language(spoken), task.address)
+            for task in tasks_of(portal, summary, request.user.unread)
+        ],
+        unavailable=_unavailable(summary),
     )
+
+
+def _has_usable(summary: Summary, day: date) -> bool | None:
+    methods = summary.methods.value
+    return None if methods is None else any(method.is_usable(day) for method in methods)
+
+
+def _next_bill(summary: Summary) -> NextBillOut | None:
+    bill = summary.next_bill
+    if bill is None:
+        return None
+    ids = [str(service.id) for service in bill.services]
+    return NextBillOut(bill.day, money_shape(bill.net), money_shape(bill.gross), ids)
+
+
+def _unavailable(summary: Summary) -> list[str]:
+    parts: dict[str, Part[Any]] = {
+        "due": summary.due,
+        "active_services": summary.services,
+        "next_bill": summary.services,
+        "open_orders": summary.orders,
+        "has_payment_method": summary.methods,
+        "open_cases": summary.cases,
+    }
+    return [name for name, part in parts.items() if part.trouble]

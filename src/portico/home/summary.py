@@ -11,24 +11,24 @@ from typing import Generic, TypeVar
 import structlog
 
 from portico.billing.invoices import invoices_of
-from portico.billing.payment_methods import payment_methods_of, today
+from portico.billing.payment_methods import PayMethod, payment_methods_of, today
 from portico.cache import Copy
 from portico.customer import Customer
-from portico.errors import NotFound, Trouble
-from portico.money import Money
+from portico.errors import NotFound, SystemDown, Trouble
+from portico.home.bills import MoneyDue, NextBill, money_due, next_bill
+from portico.orders.installs import installable
 from portico.orders.orders import OrderWithJournal, orders_with_journals
 from portico.orders.progress import Status, status_of
 from portico.portal import Portal
-from portico.subscriptions.services import services_of
-from portico.systems.whmcs.invoices import InvoiceRow
-from portico.systems.whmcs.pay_methods import PayMethod, has_usable
-from portico.systems.whmcs.services import Service
+from portico.subscriptions.services import Service, services_of
+from portico.support.cases import Case, cases_of
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-PAYABLE = ("unpaid", "collections")
+PANEL_SECONDS = 2.5
+"""What a part may wait for its system: half of what the page may. What comes later is there at the next try."""
 
 
 @dataclass(frozen=True)
@@ -41,60 +41,79 @@ class Part(Generic[T]):
 
 
 @dataclass(frozen=True)
-class MoneyDue:
-    total: Money
-    invoices: Sequence[InvoiceRow]
-    """To be paid, the most urgent first."""
-    overdue: int
-    nothing_billed_yet: bool
-
-
-@dataclass(frozen=True)
 class OpenOrder:
     known: OrderWithJournal
     status: Status
+    is_installable: bool
+    """An eSIM of it is ready, and its install code was not shown yet."""
+
+
+@dataclass(frozen=True)
+class OrdersPart:
+    under_way: Sequence[OpenOrder]
+    installable: Sequence[OpenOrder]
+    """Complete ones too."""
+    any: bool
+    """Whether anything was ever ordered."""
 
 
 @dataclass(frozen=True)
 class Summary:
     due: Part[MoneyDue]
+    next_bill: NextBill | None
+    """None also where the services can't be read."""
     services: Part[Sequence[Service]]
-    orders: Part[Sequence[OpenOrder]]
-    has_payment_method: Part[bool]
+    orders: Part[OrdersPart]
+    methods: Part[Sequence[PayMethod]]
+    cases: Part[Sequence[Case]]
+    """Open ones, those that wait for the customer first."""
+
+    @property
+    def is_whole(self) -> bool:
+        return not any(part.trouble for part in (self.due, self.services, self.orders, self.methods, self.cases))
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing had, ordered or billed so far."""
+        due, orders = self.due.value, self.orders.value
+        nothing_billed = due is not None and due.nothing_billed_yet
+        return nothing_billed and orders is not None and not orders.any and self.services.value == []
 
 
 async def summary_of(portal: Portal, customer: Customer) -> Summary:
     """Raises nothing for a system that is down: that part says so, the others are there."""
-    due, services, orders, methods = await asyncio.gather(
-        _part(_due(portal, customer)),
-        _part(_services(portal, customer)),
-        _part(_orders(portal, customer)),
-        _part(_has_payment_method(portal, customer)),
+    due, services, orders, methods, cases = await asyncio.gather(
+        _part("whmcs", _due(portal, customer)),
+        _part("whmcs", _services(portal, customer)),
+        _part("salesforce", _orders(portal, customer)),
+        _part("whmcs", payment_methods_of(portal, customer)),
+        _part("salesforce", _cases(portal, customer)),
     )
-    return Summary(due, services, orders, methods)
+    coming = next_bill(portal, services.value or [], due.value)
+    return Summary(due, coming, services, orders, Part(methods.value, methods.as_of, methods.trouble), cases)
 
 
-async def _part(read: Awaitable[Copy[T]]) -> Part[T]:
+async def _part(system: str, read: Awaitable[Copy[T]]) -> Part[T]:
     try:
-        copy = await read
+        async with asyncio.timeout(PANEL_SECONDS):
+            copy = await read
     except Trouble as trouble:
-        log.warning("home.part.missing", system=trouble.system, code=trouble.code)
-        return Part(None, None, trouble)
+        return _missing(trouble)
+    except TimeoutError:
+        return _missing(SystemDown(system, f"no answer within the panel's {PANEL_SECONDS} s"))
     except NotFound:  # the mapped client or account is gone over there: for us that is trouble too
-        return Part(None, None, Trouble("mapping", "the mapped record does not exist"))
+        return _missing(Trouble("mapping", "the mapped record does not exist"))
     return Part(copy.value, copy.as_of)
+
+
+def _missing(trouble: Trouble) -> Part[T]:
+    log.warning("home.part.missing", system=trouble.system, code=trouble.code)
+    return Part(None, None, trouble)
 
 
 async def _due(portal: Portal, customer: Customer) -> Copy[MoneyDue]:
     copy = await invoices_of(portal, customer)
-    payable = sorted(
-        (row for row in copy.value if row.status in PAYABLE), key=lambda row: (row.due_date is None, row.due_date)
-    )
-    total = Money(portal.settings.portal.tax_rate * 0, portal.settings.portal.currency).rounded()
-    for row in payable:
-        total += row.total
-    overdue = sum(row.is_overdue(today(portal)) for row in payable)
-    return Copy(MoneyDue(total, payable, overdue, nothing_billed_yet=not copy.value), copy.as_of)
+    return Copy(money_due(portal, copy.value, today(portal)), copy.as_of)
 
 
 async def _services(portal: Portal, customer: Customer) -> Copy[Sequence[Service]]:
@@ -107,12 +126,16 @@ def _is_had(service: Service) -> bool:
     return service.status in ("active", "suspended", "pending") and service.billing_cycle != "one_time"
 
 
-async def _orders(portal: Portal, customer: Customer) -> Copy[Sequence[OpenOrder]]:
+async def _orders(portal: Portal, customer: Customer) -> Copy[OrdersPart]:
     known, as_of = await orders_with_journals(portal, customer)
-    statuses = [OpenOrder(one, status_of(one.order, one.journal)) for one in known]
-    return Copy([one for one in statuses if one.status.code not in ("complete", "cancelled")], as_of)
+    ready = await installable(portal, [one.order for one in known])
+    read = [OpenOrder(one, status_of(one.order, one.journal), one.order.id in ready) for one in known]
+    under_way = [one for one in read if one.status.code not in ("complete", "cancelled")]
+    return Copy(OrdersPart(under_way, [one for one in read if one.is_installable], bool(read)), as_of)
 
 
-async def _has_payment_method(portal: Portal, customer: Customer) -> Copy[bool]:
-    copy: Copy[list[PayMethod]] = await payment_methods_of(portal, customer)
-    return Copy(has_usable(copy.value, today(portal)), copy.as_of)
+async def _cases(portal: Portal, customer: Customer) -> Copy[Sequence[Case]]:
+    """Live: cases are never copied."""
+    as_of = portal.clock.now()
+    read = [case for case in await cases_of(portal, customer) if not case.is_closed]
+    return Copy(sorted(read, key=lambda case: case.state != "waiting_for_customer"), as_of)

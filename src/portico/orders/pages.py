@@ -22,7 +22,7 @@ from portico.errors import (
 from portico.i18n import _m
 from portico.orders.cart import add_to_cart, priced_cart, remove_from_cart
 from portico.orders.checkout import place_order, placement_for, shipping_address
-from portico.orders.installs import qr_code
+from portico.orders.installs import code_was_shown, qr_code
 from portico.orders.orders import order_with_journal, orders_with_journals
 from portico.orders.progress import progress_of, status_of
 from portico.orders.timeline import CANCELLED, is_being_cancelled, is_cancelled_by_customer
@@ -132,6 +132,7 @@ async def install_page(request: Request[Any, Any, Any], order_id: str) -> Respon
     if not installs:
         raise NotFound("nothing to install")
     shown = [(install, qr_code(install.lpa)) for install in installs]
+    await code_was_shown(portal, known.order.id)
     return render(request, "orders/install.html", order=known.order, installs=shown)
 
 

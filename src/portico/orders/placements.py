@@ -216,8 +216,8 @@ async def _placed(portal: Portal, customer: Customer, placement: Placement, crea
         if (await tx.execute(PLACED, {"id": placement.id, "order_id": order_id})).rowcount:
             ordered = msgspec.convert(creation.request, Ordered).cart
             await take_out(tx, portal, customer, placement.id, ordered)
-            await timeline.note_before_approval(tx, order_id, "placed", "done", now, actor="portico")
-            await timeline.note_before_approval(tx, order_id, "approval", "waiting", now, actor="salesforce")
+            await timeline.note_once(tx, order_id, "placed", "done", now, actor="portico")
+            await timeline.note_once(tx, order_id, "approval", "waiting", now, actor="salesforce")
             url = f"{portal.settings.portal.url}/orders/{order_id}"
             await _write(tx, portal, customer.user_id, f"order-placed:{order_id}", "orders/placed.txt", order_url=url)
     return replace(placement, order_id=order_id)

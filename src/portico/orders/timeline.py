@@ -199,11 +199,11 @@ async def note(
     await _write(tx, mine.order_id, values, reason_code, facts, now)
 
 
-async def note_before_approval(
+async def note_once(
     tx: AsyncConnection, order_id: str, step: str, state: StepState, now: datetime, *, actor: str
 ) -> None:
-    """Lines from before the run: the order was placed, it waits for staff. An order that was adopted late may be
-    approved, and a run further, by now: what stands there stays.
+    """Lines that no run writes: the order was placed, it waits for staff, its install code was shown. An order that was
+    adopted late may be approved, and a run further, by now: what stands there stays.
     """
     values = {"order_id": order_id, "step": step, "state": state, "actor": actor, "now": now}
     await tx.execute(NOTE_ONCE, values)
