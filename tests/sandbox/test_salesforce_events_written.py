@@ -12,12 +12,13 @@ import pytest
 from portico_sandbox.buttons import ButtonRefused
 from portico_sandbox.dials import Dial
 from portico_sandbox.salesforce import control, event_log, rows, wire
+from portico_sandbox.salesforce.access import open_object, show_field
 from portico_sandbox.salesforce.changes import Caller, changing
 from portico_sandbox.salesforce.event_filter import FilterWrong, parse_filter
 from portico_sandbox.salesforce.knobs import turn
 from portico_sandbox.salesforce.objects import ACCOUNT, ORDER, ORDER_ITEM, PRODUCT2
 from portico_sandbox.salesforce.seed import seed
-from portico_sandbox.salesforce.sessions import INTEGRATION_USER_ID
+from portico_sandbox.salesforce.sessions import INTEGRATION_USER_ID, STAFF_USER_ID
 from portico_sandbox.salesforce.topics import PORTAL_CHANNEL, deliveries, topic_named
 from portico_sandbox.sandbox import Sandbox, open_sandbox
 from portico_sandbox.store import Row
@@ -169,6 +170,25 @@ async def test_a_changed_schema_has_a_new_id_and_old_events_keep_theirs(sandbox:
         )
     assert topic_named(sandbox, "/data/AccountChangeEvent") is not None
     assert added["schema"] != getattr(topic_named(sandbox, "/data/AccountChangeEvent"), "schema_id", "")
+
+
+def test_what_the_user_may_not_read_is_in_no_event(sandbox: Sandbox) -> None:
+    change_account(sandbox, Phone="1")
+    show_field(sandbox, ACCOUNT, "Phone", False)
+    show_field(sandbox, ACCOUNT, "BillingCity", False)
+    with changing(sandbox, Caller(STAFF_USER_ID, through_api=False)) as changes:
+        fields = {"Phone": "2", "BillingCity": "Osaka", "BillingStreet": "5", "Fax": "3"}
+        rows.update(changes, ACCOUNT, account_id(sandbox), fields)
+    before, after = seen(sandbox)
+    assert before.body["Phone"] == "1"
+    assert "Phone" not in after.body
+    assert after.body["BillingAddress"]["City"] is None
+    assert after.changed == {"Fax", "BillingAddress.Street", "LastModifiedDate", "LastModifiedById"}
+    open_object(sandbox, ACCOUNT, False)
+    assert seen(sandbox) == []
+    topic = topic_named(sandbox, "/data/AccountChangeEvent")
+    assert topic is not None
+    assert not topic.can_subscribe
 
 
 async def test_a_restart_keeps_log_positions_and_schemas(tmp_path: Path) -> None:

@@ -156,6 +156,21 @@ async def test_the_org_publishes_and_a_new_shape_has_a_new_schema(org: Salesforc
     assert len(await some_events(org, 1, topic="/event/Other__e")) == 1
 
 
+async def test_a_row_on_the_object_of_an_event_publishes_it(org: Salesforce) -> None:
+    values = {"Order_Id__c": "801A", "Attempt__c": 3, "Requested_At__c": "2026-11-23T01:00:00Z"}
+    answer = await org.call("POST", f"/sobjects/{EVENT}", values)
+    assert (answer.status_code, answer.json()["success"], answer.json()["id"][:3]) == (201, True, "e01")
+    [receipt] = answer.json()["errors"]
+    assert receipt["statusCode"] == "OPERATION_ENQUEUED"
+    [consumed] = await some_events(org, 1)
+    record = await read(org, consumed)
+    assert consumed.event.id == receipt["message"]
+    assert (record["Order_Id__c"], record["Attempt__c"], record["Requested_At__c"]) == ("801A", 3.0, 1795395600000)
+    assert record["CreatedById"].startswith("005")
+    refused = await org.call("POST", f"/sobjects/{EVENT}", {"Nothing__c": 1})
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "INVALID_FIELD")
+
+
 async def managed(org: Salesforce, **first: Any) -> Any:
     call = bidirectional(org, "ManagedSubscribe", wire.ManagedFetchRequest, wire.ManagedFetchResponse)
     await call.write(wire.ManagedFetchRequest(**{"developer_name": "Portal", "num_requested": 10, **first}))

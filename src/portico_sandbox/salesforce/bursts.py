@@ -104,7 +104,7 @@ def _append(sandbox: Sandbox, tx: Transaction, events: list[Row], at: datetime) 
 
 
 def _events(sandbox: Sandbox, tx: Transaction, asked: Burst, chunk: list[tuple[Row, Any]], stamp: str) -> Iterator[Row]:
-    template = event_body(sandbox.store, {"entityName": asked.entity.name})
+    template = event_body(sandbox, tx, {"entityName": asked.entity.name})
     changed = [asked.field.name, "LastModifiedDate"]
     for number, (row, value) in enumerate(chunk):
         place = number % asked.per_transaction

@@ -87,7 +87,7 @@ async def change_schema(
     """Adds a field to an object's events or takes one away; rows and describe stay as they are."""
     found = _entity(entity)
     with sandbox.store.begin() as tx:
-        schema = edit_schema(sandbox.store, tx, found, Edit(field, _KINDS[type], before, removes == "yes"))
+        schema = edit_schema(sandbox, tx, found, Edit(field, _KINDS[type], before, removes == "yes"))
     return {"entity": found.name, "schema": schema.id}
 
 

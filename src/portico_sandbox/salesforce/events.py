@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from portico_sandbox.salesforce.access import hidden_fields
 from portico_sandbox.salesforce.channels import enriched_fields, selected_names
 from portico_sandbox.salesforce.event_faults import append
 from portico_sandbox.salesforce.event_log import ms, ring
 from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.objects import entity_named
 from portico_sandbox.salesforce.schema import COMPOUNDS, SYSTEM_FIELDS, Entity
-from portico_sandbox.salesforce.schema_versions import current_schema
+from portico_sandbox.salesforce.schema_versions import logged_schema
 from portico_sandbox.salesforce.text_diff import diffed
 from portico_sandbox.sandbox import Sandbox
-from portico_sandbox.store import Row, Store, Transaction
+from portico_sandbox.store import Row, Transaction
 
 if TYPE_CHECKING:
     from portico_sandbox.salesforce.changes import Change, Changes
@@ -39,13 +40,14 @@ def publish(changes: Changes) -> None:
         name = group[0].entity.name
         if name not in selected:
             continue
-        event = _event(sandbox, header | {"sequenceNumber": number}, group)
+        event = _event(sandbox, changes.tx, header | {"sequenceNumber": number}, group)
         left -= len(group) * max(1, len(event["changed"]))
         if left >= 0:
-            append(sandbox, changes.tx, _fitting(sandbox, event), changes.at)
+            append(sandbox, changes.tx, _fitting(sandbox, changes.tx, event), changes.at)
         elif name not in overflown:
             overflown.add(name)
-            append(sandbox, changes.tx, _header_only(sandbox, event, "GAP_OVERFLOW", [WHOLE_ENTITY]), changes.at)
+            flood = _header_only(sandbox, changes.tx, event, "GAP_OVERFLOW", [WHOLE_ENTITY])
+            append(sandbox, changes.tx, flood, changes.at)
 
 
 def gap(sandbox: Sandbox, kind: str, entity: str, record_ids: list[str]) -> Row:
@@ -54,17 +56,17 @@ def gap(sandbox: Sandbox, kind: str, entity: str, record_ids: list[str]) -> Row:
     with sandbox.store.begin() as tx:
         header = transaction_header(tx, "", "", at) | {"sequenceNumber": 1}
         header |= {"entityName": entity, "recordIds": record_ids, "changeType": kind}
-        event = event_body(sandbox.store, header)
+        event = event_body(sandbox, tx, header)
         append(sandbox, tx, event, at)
     ring(sandbox)
     return event
 
 
-def event_body(store: Store, header: Row, **more: Any) -> Row:
+def event_body(sandbox: Sandbox, tx: Transaction, header: Row, **more: Any) -> Row:
     """An event as the log keeps it: with a new id, and the schema that its object has now."""
     entity = entity_named(header["entityName"])
     assert entity  # only objects of this org are published
-    schema = current_schema(store, entity)
+    schema = logged_schema(sandbox, tx, entity)
     empty: Row = {"values": {}, "changed": [], "nulled": [], "diffs": [], "enriched": {}}
     return {"id": str(uuid.uuid4()), "schema": schema.id, "header": header, **empty, **more}
 
@@ -85,7 +87,7 @@ def changed_fields(change: Change) -> set[str]:
     return {each.name for each in change.entity.fields if before.get(each.name) != after.get(each.name)}
 
 
-def _event(sandbox: Sandbox, header: Row, group: list[Change]) -> Row:
+def _event(sandbox: Sandbox, tx: Transaction, header: Row, group: list[Change]) -> Row:
     change = group[0]
     kind = change.kind
     full = header | {
@@ -94,18 +96,19 @@ def _event(sandbox: Sandbox, header: Row, group: list[Change]) -> Row:
         "changeType": kind,
     }
     if kind == "UPDATE":
-        return event_body(sandbox.store, full, **_update(sandbox, group))
+        return event_body(sandbox, tx, full, **_update(sandbox, group))
     if kind == "DELETE":
-        return event_body(sandbox.store, full, enriched=_enriched(sandbox, group))
+        return event_body(sandbox, tx, full, enriched=_enriched(sandbox, group))
     stamped = not (kind == "CREATE" and change.entity.no_stamps_in_create_events)
-    names = (name for name in _published(change.entity) if stamped or name not in SYSTEM_FIELDS)
-    return event_body(sandbox.store, full, values={name: (change.after or {}).get(name) for name in names})
+    names = [name for name in _readable(sandbox, change.entity) if stamped or name not in SYSTEM_FIELDS]
+    return event_body(sandbox, tx, full, values={name: (change.after or {}).get(name) for name in names})
 
 
 def _update(sandbox: Sandbox, group: list[Change]) -> Row:
     change = group[0]
     after = change.after or change.before or {}
-    changed = _published(change.entity, changed_fields(change) | {"LastModifiedDate"})
+    names = changed_fields(change) | {"LastModifiedDate"}
+    changed = [name for name in _readable(sandbox, change.entity) if name in names]
     values: Row = {name: after.get(name) for name in changed}
     diffs = diffed(change.before or {}, values, int(knob(sandbox, "diff_texts_from")))
     return {
@@ -117,10 +120,14 @@ def _update(sandbox: Sandbox, group: list[Change]) -> Row:
     }
 
 
-def _published(entity: Entity, among: set[str] | None = None) -> list[str]:
-    """Names of the stored fields that events carry, in schema order."""
-    fields = (each for each in entity.fields if each.in_events and each.type not in COMPOUNDS)
-    return [each.name for each in fields if among is None or each.name in among]
+def _readable(sandbox: Sandbox, entity: Entity) -> list[str]:
+    """Names of the stored fields that events carry and the subscriber may see, in schema order."""
+    hidden = hidden_fields(sandbox, entity)
+    return [name for name in _published(entity) if name not in hidden]
+
+
+def _published(entity: Entity) -> list[str]:
+    return [each.name for each in entity.fields if each.in_events and each.type not in COMPOUNDS]
 
 
 def _enriched(sandbox: Sandbox, group: list[Change]) -> dict[str, Row]:
@@ -143,13 +150,13 @@ def _merged(changes: Changes) -> Iterator[list[Change]]:
     yield from groups.values()
 
 
-def _fitting(sandbox: Sandbox, event: Row) -> Row:
+def _fitting(sandbox: Sandbox, tx: Transaction, event: Row) -> Row:
     """The event; a gap instead where it is larger than events may be."""
     size = sum(len(str(value).encode()) for value in event["values"].values() if value is not None)
     if size <= int(knob(sandbox, "largest_event")):
         return event
-    return _header_only(sandbox, event, f"GAP_{event['header']['changeType']}", event["header"]["recordIds"])
+    return _header_only(sandbox, tx, event, f"GAP_{event['header']['changeType']}", event["header"]["recordIds"])
 
 
-def _header_only(sandbox: Sandbox, event: Row, kind: str, record_ids: list[str]) -> Row:
-    return event_body(sandbox.store, event["header"] | {"changeType": kind, "recordIds": record_ids})
+def _header_only(sandbox: Sandbox, tx: Transaction, event: Row, kind: str, record_ids: list[str]) -> Row:
+    return event_body(sandbox, tx, event["header"] | {"changeType": kind, "recordIds": record_ids})

@@ -63,7 +63,7 @@ def _result(sandbox: Sandbox, tx: Transaction, event: PlatformEvent, produced: A
 
 
 def _check(sandbox: Sandbox, event: PlatformEvent, produced: Any) -> None:
-    schema = schema_with(sandbox.store, produced.schema_id)
+    schema = schema_with(sandbox, produced.schema_id)
     if schema is None or f'"name":"{event.name}"' not in schema.json:
         raise PayloadWrong(f"{produced.schema_id} is no schema of {event.name}")
     if len(produced.payload) > int(knob(sandbox, "largest_event")):

@@ -111,7 +111,7 @@ async def GetTopic(sandbox: Sandbox, request: Any, _context: Any) -> Any:
 
 
 async def GetSchema(sandbox: Sandbox, request: Any, _context: Any) -> Any:
-    schema = schema_with(sandbox.store, request.schema_id)
+    schema = schema_with(sandbox, request.schema_id)
     if schema is None:
         raise Ended("NOT_FOUND", "schema.not.found", f"No schema has the id {request.schema_id}")
     return wire.SchemaInfo(schema_json=schema.json, schema_id=schema.id, rpc_id=str(uuid.uuid4()))

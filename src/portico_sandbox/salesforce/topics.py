@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from portico_sandbox.salesforce.access import is_closed
 from portico_sandbox.salesforce.avro_schemas import EventSchema
 from portico_sandbox.salesforce.channels import PORTAL_CHANNEL, Member, channel_names, members_of, selected_names
 from portico_sandbox.salesforce.event_log import Entry
 from portico_sandbox.salesforce.knobs import knob
 from portico_sandbox.salesforce.lookup import row_of
-from portico_sandbox.salesforce.objects import ENTITIES, entity_named
+from portico_sandbox.salesforce.objects import BY_NAME, ENTITIES, entity_named
 from portico_sandbox.salesforce.platform_events import platform_event
 from portico_sandbox.salesforce.schema_versions import current_schema, schema_with
 from portico_sandbox.sandbox import Sandbox
@@ -51,10 +52,11 @@ def topic_named(sandbox: Sandbox, name: str) -> Topic | None:
     store = sandbox.store
     may = (store.get("sf_topics", name) or {"can_subscribe": True})["can_subscribe"]
     selected = selected_names(store)
+    readable = [each for each in sorted(selected) if not is_closed(sandbox, BY_NAME[each.lower()])]
     if name == "/data/ChangeEvents":
-        return Topic(name, {each: Member(each) for each in selected}, can_subscribe=may)
+        return Topic(name, {each: Member(each) for each in readable}, can_subscribe=may)
     if name in channel_names(store):
-        members = {each.entity: each for each in members_of(store, name) if each.entity in selected}
+        members = {each.entity: each for each in members_of(store, name) if each.entity in readable}
         return Topic(name, members, is_channel=True, can_subscribe=may)
     message = platform_event(store, name.removeprefix("/event/")) if name.startswith("/event/") else None
     if message:
@@ -62,7 +64,13 @@ def topic_named(sandbox: Sandbox, name: str) -> Topic | None:
     entity = next((each for each in ENTITIES if _topic_of(each.name) == name), None)
     if entity is None or entity.name not in selected:
         return None
-    return Topic(name, {entity.name: Member(entity.name)}, False, current_schema(store, entity).id, can_subscribe=may)
+    return Topic(
+        name,
+        {entity.name: Member(entity.name)},
+        False,
+        current_schema(sandbox, entity).id,
+        can_subscribe=may and not is_closed(sandbox, entity),
+    )
 
 
 def deliveries(sandbox: Sandbox, topic: Topic, entry: Entry) -> list[Delivery]:
@@ -125,7 +133,7 @@ def _delivery(
 def _schema(sandbox: Sandbox, topic: Topic, schema_id: str) -> EventSchema:
     """Looked up once for a topic and not for every event."""
     if schema_id not in topic.schemas:
-        found = schema_with(sandbox.store, schema_id)
+        found = schema_with(sandbox, schema_id)
         assert found  # whatever was logged was written with a schema of ours
         topic.schemas[schema_id] = found
     return topic.schemas[schema_id]
