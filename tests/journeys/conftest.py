@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.fixtures.stack import Stack, demo_stack
 from tests.journeys.outside import Outside
+from tests.journeys.resident import Resident, settle
 from tests.journeys.walk import WIDE, Walk
 
 Person = Callable[..., Walk]
@@ -60,6 +61,12 @@ def outside(stack: Stack) -> Iterator[Outside]:
     outside = Outside(stack.world)
     yield outside
     outside.close()
+
+
+@pytest.fixture(scope="session")
+def resident(stack: Stack, outside: Outside) -> Resident:
+    """Somebody to look at pages with; nobody changes what is theirs."""
+    return settle(outside, stack.url)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ _MOMENT = datetime(2026, 11, 3, 5, 2, tzinfo=UTC)
 class _Person:
     display_name: str = "Hanako Sato"
     email: str = "hanako@example.com"
-    is_staff: bool = True
+    is_staff: bool = False
     customer: None = None
     unread: int = 2
 
