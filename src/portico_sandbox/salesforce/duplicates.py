@@ -17,14 +17,19 @@ _MATCHED_BY = {"Account": ("Name",), "Contact": ("LastName", "Email")}
 _MESSAGE = "Use one of these records?"
 
 
-def check_duplicates(changes: Changes, entity: Entity, row: Row, *, save_anyway: bool) -> None:
-    """Raises Refusal (DUPLICATES_DETECTED). An alert can be overruled by the caller, a block can't."""
+def check_duplicates(
+    changes: Changes, entity: Entity, row: Row, before: Row | None = None, *, save_anyway: bool
+) -> None:
+    """Raises Refusal (DUPLICATES_DETECTED). An alert can be overruled by the caller, a block can't.
+
+    A row that changes (`before`) is looked at only where what is matched by changes.
+    """
     action = knob(changes.sandbox, "duplicate_rule")
     names = _MATCHED_BY.get(entity.name)
     if action == "off" or names is None or (action == "alert" and save_anyway):
         return
     wanted = [_key(row.get(name)) for name in names]
-    if None in wanted:
+    if None in wanted or (before and [_key(before.get(name)) for name in names] == wanted):
         return
     same = [
         each

@@ -72,8 +72,7 @@ def update(changes: Changes, entity: Entity, record_id: str, body: Row, *, save_
     check_unlocked(changes, entity, row)
     rules.updated(changes, entity, before, row, set(given))
     _check_unique(changes, entity, row)
-    if any(before.get(name) != row.get(name) for name in given):
-        check_duplicates(changes, entity, row, save_anyway=save_duplicates)
+    check_duplicates(changes, entity, row, before, save_anyway=save_duplicates)
     unstored = _take_unstored(entity, row)
     changes.put(entity, row | _modified(changes))
     rules.afterwards(changes, entity, row)
