@@ -15,7 +15,7 @@ from portico.errors import FieldFault, InputWrong
 from portico.i18n import Message, _m
 from portico.money import Money
 from portico.web.failures import answer_failure
-from portico.web.forms import Form
+from portico.web.forms import REQUIRED, Form
 from portico.web.pages import render
 from portico.web.paging import paging
 
@@ -79,6 +79,7 @@ def _refused_form() -> Form:
         InputWrong(
             FieldFault("/email", _m("Enter the address in full, such as name@example.com.")),
             FieldFault("/address/postal_code", _m("A postal code has seven digits.")),
+            *(FieldFault(f"/{name}", REQUIRED) for name in ("plan", "card", "message")),
             FieldFault("/terms", _m("Please accept the terms to go on.")),
         )
     )
@@ -91,5 +92,6 @@ def _steps() -> list[dict[str, Any]]:
         {"state": "waiting", "title": _m("Payment method"), "note": _m("Please add a card to go on."), "at": _MOMENT},
         {"state": "running", "title": _m("SIM is being prepared"), "note": _m("Usually 10 minutes."), "at": None},
         {"state": "stopped", "title": _m("Billing order"), "note": _m("We are looking into it."), "at": None},
+        {"state": "ended", "title": _m("Order received"), "note": None, "at": _MOMENT},
         {"state": "pending", "title": _m("Line active"), "note": None, "at": None},
     ]
