@@ -11,6 +11,7 @@ import pytest_asyncio
 from portico import work
 from portico.events.listener import listen
 from portico.fulfillment import triggers
+from portico.orders.orders import order_with_journal
 from portico.portal import Portal
 from tests.fixtures.until import until
 from tests.orders.shop import ESIM, SUPPORT, Shop
@@ -47,6 +48,20 @@ async def test_a_phone_number_is_put_on_the_item(shop: Shop) -> None:
 
 
 @pytest.mark.usefixtures("worker", "listener")
+async def test_staff_cancel_an_order(shop: Shop) -> None:
+    """The event alone brings it into the order's page and stream, and tells the customer, once."""
+    order_id = await shop.place(SUPPORT)
+    await shop.sandbox.dial("pubsub", "duplicate_events")
+    assert (await order_with_journal(shop.portal, shop.customer, order_id)).order.stage == "in_review"
+    await shop.sandbox.press("salesforce", "cancel-order", order=order_id)
+    await until(lambda: _is_cancelled(shop, order_id))
+    assert (await order_with_journal(shop.portal, shop.customer, order_id)).order.stage == "cancelled"
+    (mail,) = await shop.rows("SELECT subject FROM mails WHERE key LIKE 'order-cancelled:%'")
+    assert mail["subject"] == "Your order was cancelled"
+    assert len(await shop.rows("SELECT 1 FROM notices")) == 1
+
+
+@pytest.mark.usefixtures("worker", "listener")
 async def test_every_event_twice(shop: Shop) -> None:
     await shop.sandbox.dial("pubsub", "duplicate_events")
     orders = [await shop.approved(SUPPORT) for _ in range(3)]
@@ -65,6 +80,11 @@ async def test_every_event_lost(shop: Shop) -> None:
     for order_id in orders:
         await shop.run_until(order_id, "done")
     assert "poll_approved_orders" in work.jobs.tasks
+
+
+async def _is_cancelled(shop: Shop, order_id: str) -> bool:
+    line = (await shop.journal(order_id)).steps.get("cancelled")
+    return line is not None and (line.state, line.actor) == ("done", "salesforce")
 
 
 async def _are_done(shop: Shop, order_ids: list[str]) -> bool:
