@@ -243,6 +243,11 @@ class SalesforceSettings(BaseSettings):
     """Status of a case in the org → what it means to the customer; any other is shown as the org names it."""
     case_priorities: dict[Literal["high", "medium", "low"], str] = {"high": "High", "medium": "Medium", "low": "Low"}
     """What the customer chooses → the org's value of Priority; one that is left out is not sent."""
+    case_emails: bool = False
+    """Whether e-mails of a case are part of its conversation: for orgs with Email-to-Case or Enhanced Email. Elsewhere
+    the org does not know the object, and cases could not be read."""
+    case_email_draft_status: str = "5"
+    """Status of an EmailMessage that is still a draft, never shown (the number is UNVERIFIED)."""
     token_minutes: int = 60
     """A token is minted anew after this time, also when it still works."""
     reserved_calls_percent: float = 10

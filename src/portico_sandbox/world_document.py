@@ -67,6 +67,7 @@ def portal_environment(settings: Settings) -> dict[str, str]:
         "SALESFORCE_PRICEBOOK_ID": PORTAL_PRICEBOOK_ID,
         "SALESFORCE_PUBSUB_ADDRESS": world["salesforce"]["pubsub_plaintext"],
         "SALESFORCE_PUBSUB_TLS": "false",
+        "SALESFORCE_CASE_EMAILS": "true",
         "SALESFORCE_TOPICS": "/data/Portico__chn",
         "FREEBIT_URL": world["freebit"]["url"],
         "FREEBIT_OEM_ID": settings.freebit_oem_id,

@@ -119,7 +119,11 @@ async def test_a_message_with_an_unknown_outcome_is_found_by_its_words(alice: As
     assert "We are delivering your message" in page.text
     assert "being delivered" in (await alice.browser.visit(f"/support/{case_id}")).text
     once_more = await alice.browser.post(action, text="Thanks")  # another tab, impatient
-    assert page.url.endswith(once_more.headers["location"])
+    # It meets the same message: still on its way, or found by now where this machine was slow.
+    assert once_more.headers["location"] in (
+        page.url.partition(alice.portal.settings.portal.url)[2],
+        f"/support/{case_id}",
+    )
     await _carry_on(alice)
     assert len(await said(sandbox)) == 2
     comments = (await alice.api.get(f"/api/v1/cases/{case_id}")).json()["comments"]

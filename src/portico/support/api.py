@@ -66,6 +66,7 @@ class CommentOut(msgspec.Struct, frozen=True):
     author: Literal["customer", "support"]
     text: str
     created_at: Moment
+    channel: Literal["portal", "email"]
 
 
 class CaseOut(msgspec.Struct, frozen=True):
@@ -171,7 +172,7 @@ async def add_comment(request: Request[Any, Any, Any], case_id: str) -> Response
     body = await read_json(request, CommentIn)
     words, key = checked_message(body.text), _key(request)
     sent = await reply(portal, request.user.customer, case_id, words, key=key)
-    made = CommentOut(sent.message_id, "customer", sent.words, portal.clock.now())
+    made = CommentOut(sent.message_id, "customer", sent.words, portal.clock.now(), "portal")
     return Response(made, status_code=201, headers={"location": f"/api/v1/cases/{sent.case_id}"})
 
 
@@ -221,4 +222,4 @@ def _case(case: Case, spoken: str) -> CaseOut:
 
 
 def _comment(comment: Comment) -> CommentOut:
-    return CommentOut(comment.id, comment.author, comment.text, comment.created_at)
+    return CommentOut(comment.id, comment.author, comment.text, comment.created_at, comment.channel)

@@ -76,6 +76,33 @@ async def test_both_sides_are_told_apart_and_staff_notes_are_not_read(
     assert "internal" not in repr((read, listed))
 
 
+async def test_emails_belong_to_the_conversation_where_the_org_has_them(org: StandIn, sf: Salesforce) -> None:
+    ken = SfAccountId(org.person("ready", 0).sf_account_id)
+    async with org.connection(case_emails=True) as with_emails:
+        [case] = [case for case in await get_cases(with_emails, ken) if case.status == "Working"]
+        read = await get_case(with_emails, ken, case.id)
+    assert [(said.author, said.channel) for said in read.comments] == [
+        ("support", "portal"),
+        ("customer", "email"),
+        ("support", "email"),
+    ]
+    assert case.last_comment == read.comments[-1]
+    told = repr((case, read))
+    assert "原因がわかりました" not in told and "返金は未定" not in told, "a draft, and what staff write to each other"
+    assert said_already(read.comments, read.comments[1].text) == [], "a message of ours went through the portal"
+    without = await get_case(sf, ken, case.id)
+    assert without.comments == read.comments[:1]
+
+
+async def test_our_own_user_is_known_by_the_token(org: StandIn, new_case: NewCase) -> None:
+    """Not by the user name of the settings: with a secret instead of a key there is none."""
+    async with org.connection() as sf:
+        sf.settings = sf.settings.model_copy(update={"username": ""})
+        case_id = await create_case(sf, new_case)
+        await add_comment(sf, new_case.account_id, case_id, "Hello")
+        assert [said.author for said in (await get_case(sf, new_case.account_id, case_id)).comments] == ["customer"]
+
+
 async def test_a_stranger_finds_what_nobody_has(org: StandIn, sf: Salesforce, new_case: NewCase) -> None:
     case_id = await create_case(sf, new_case)
     stranger = SfAccountId(org.person("ready", 0).sf_account_id)

@@ -26,16 +26,21 @@ __all__ = [
 # among themselves never leaves Salesforce.
 CASES_OF_ACCOUNT = """
 SELECT {fields}, (
-    SELECT Id, CommentBody, CreatedDate, CreatedBy.Username, IsPublished FROM CaseComments
+    SELECT Id, CommentBody, CreatedDate, CreatedById, IsPublished FROM CaseComments
     WHERE IsPublished = TRUE ORDER BY CreatedDate DESC, Id DESC LIMIT 1
-) FROM Case WHERE AccountId = {account} ORDER BY CreatedDate DESC, CaseNumber DESC
+){emails} FROM Case WHERE AccountId = {account} ORDER BY CreatedDate DESC, CaseNumber DESC
 """.strip()
 CASE_OF_ACCOUNT = """
 SELECT {fields}, Description, (
-    SELECT Id, CommentBody, CreatedDate, CreatedBy.Username, IsPublished FROM CaseComments
+    SELECT Id, CommentBody, CreatedDate, CreatedById, IsPublished FROM CaseComments
     WHERE IsPublished = TRUE ORDER BY CreatedDate, Id
-) FROM Case WHERE Id = {case} AND AccountId = {account}
+){emails} FROM Case WHERE Id = {case} AND AccountId = {account}
 """.strip()
+EMAILS = """, (
+    SELECT Id, Subject, TextBody, Incoming, Status, IsExternallyVisible, MessageDate, CreatedDate FROM EmailMessages
+    WHERE IsExternallyVisible = TRUE AND Status != {draft} ORDER BY MessageDate DESC NULLS LAST, Id DESC LIMIT {most}
+)"""
+"""Asked for only where the settings say that the org has them: elsewhere the name alone is an error."""
 CASES_BY_MARKER = "SELECT Id FROM Case WHERE {marker_field} = {marker}"
 OWNED_CASE = "SELECT Id FROM Case WHERE Id = {case} AND AccountId = {account}"
 CONTACTS = "SELECT Id, Email FROM Contact WHERE AccountId = {account} ORDER BY CreatedDate, Id LIMIT 200"
@@ -54,16 +59,20 @@ LONGEST_COMMENT_BYTES = 4_000
 CaseState = Literal["received", "in_progress", "escalated", "waiting_for_customer", "closed", "other"]
 Priority = Literal["high", "medium", "low"]
 Author = Literal["customer", "support"]
+Channel = Literal["portal", "email"]
+MOST_EMAILS = 200
+"""Of one case: the newest."""
 
 
 @dataclass(frozen=True)
 class Comment:
-    """A published one. Whatever the portal's own user wrote is the customer's."""
+    """A published one, or an e-mail of the case. Whatever the portal's own user wrote is the customer's."""
 
     id: str
     text: str
     author: Author
     created_at: datetime
+    channel: Channel = "portal"
 
 
 @dataclass(frozen=True)
@@ -106,18 +115,20 @@ class NewCase:
 async def get_cases(sf: Salesforce, account_id: SfAccountId) -> list[Case]:
     """All cases of an account, newest first."""
     account = checked_account(account_id)
-    rows = await sf.query(soql(CASES_OF_ACCOUNT, fields=names(*FIELDS), account=account), name="query Case")
-    return [_case(sf, row, _published(sf, await sf.children(row, "CaseComments", name="query Case"))) for row in rows]
+    statement = soql(_with_emails(sf, CASES_OF_ACCOUNT, most=1), fields=names(*FIELDS), account=account)
+    rows = await sf.query(statement, name="query Case")
+    return [_case(sf, row, await _said_in(sf, row)) for row in rows]
 
 
 async def get_case(sf: Salesforce, account_id: SfAccountId, case_id: str) -> CaseInFull:
     """A case of this account with all that was said. Raises NotFound: unknown, malformed or somebody else's."""
     account, case = checked_account(account_id), checked_case(case_id)
-    statement = soql(CASE_OF_ACCOUNT, fields=names(*FIELDS), account=account, case=case)
+    template = _with_emails(sf, CASE_OF_ACCOUNT, most=MOST_EMAILS)
+    statement = soql(template, fields=names(*FIELDS), account=account, case=case)
     rows = await sf.query(statement, name="query Case")
     if not rows or rows[0].id_or_none("AccountId") != account:
         raise NotFound("no such case of this account")
-    comments = _published(sf, await sf.children(rows[0], "CaseComments", name="query CaseComment"))
+    comments = await _said_in(sf, rows[0])
     return CaseInFull(_case(sf, rows[0], comments), rows[0].text_or_none("Description") or "", comments)
 
 
@@ -170,7 +181,8 @@ async def add_comment(sf: Salesforce, account_id: SfAccountId, case_id: str, tex
 
 def said_already(comments: tuple[Comment, ...], text: str) -> list[Comment]:
     """The customer's comments with these words. Salesforce may change line ends and outer space: they don't count."""
-    return [comment for comment in comments if comment.author == "customer" and comment.text.split() == text.split()]
+    own = [comment for comment in comments if (comment.author, comment.channel) == ("customer", "portal")]
+    return [comment for comment in own if comment.text.split() == text.split()]
 
 
 def _body(sf: Salesforce, new: NewCase) -> dict[str, Any]:
@@ -187,18 +199,39 @@ def _body(sf: Salesforce, new: NewCase) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _published(sf: Salesforce, rows: list[Row]) -> tuple[Comment, ...]:
-    return tuple(_comment(sf, row) for row in rows if row.flag("IsPublished"))
+def _with_emails(sf: Salesforce, template: str, *, most: int) -> str:
+    asked = soql(EMAILS, draft=sf.settings.case_email_draft_status, most=most) if sf.settings.case_emails else ""
+    return template.replace("{emails}", asked)
 
 
-def _comment(sf: Salesforce, row: Row) -> Comment:
-    writer = row.text_or_none("CreatedBy.Username") or ""
-    ours = writer.casefold() == sf.settings.username.casefold()
+async def _said_in(sf: Salesforce, case: Row) -> tuple[Comment, ...]:
+    """What both sides may read of a case, oldest first."""
+    ours = (await sf.token.get()).user_id
+    comments = await sf.children(case, "CaseComments", name="query CaseComment")
+    said = [_comment(row, ours) for row in comments if row.flag("IsPublished")]
+    if sf.settings.case_emails:
+        draft = sf.settings.case_email_draft_status
+        emails = await sf.children(case, "EmailMessages", name="query EmailMessage")
+        said += [_email(row) for row in emails if row.flag("IsExternallyVisible") and row.text("Status") != draft]
+    return tuple(sorted(said, key=lambda each: each.created_at))
+
+
+def _comment(row: Row, ours: str) -> Comment:
     return Comment(
         id=row.id(),
         text=row.text_or_none("CommentBody") or "",
-        author="customer" if ours else "support",
+        author="customer" if row.id("CreatedById") == ours else "support",
         created_at=row.moment("CreatedDate"),
+    )
+
+
+def _email(row: Row) -> Comment:
+    return Comment(
+        id=row.id(),
+        text=row.text_or_none("TextBody") or row.text_or_none("Subject") or "",
+        author="customer" if row.flag("Incoming") else "support",
+        created_at=row.moment("MessageDate" if row.text_or_none("MessageDate") else "CreatedDate"),
+        channel="email",
     )
 
 
