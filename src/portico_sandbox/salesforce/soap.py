@@ -83,7 +83,16 @@ def _user_info(call: SoapCall, session: sessions.Session) -> dict[str, str]:
     store = call.sandbox.store
     user = store.get(USER.table, session.user_id) or {}
     organization = store.get(ORGANIZATION.table, session.organization_id) or {}
+    # In the order of the vendor's description: the official sample finds the organization by its place.
     return {
+        "accessibilityMode": "false",
+        "chatterExternal": "false",
+        "currencySymbol": "¥",
+        "orgAttachmentFileSizeLimit": "26214400",
+        "orgDefaultCurrencyIsoCode": "JPY",
+        "orgDefaultCurrencyLocale": "ja_JP",
+        "orgDisallowHtmlAttachments": "false",
+        "orgHasPersonAccounts": "false",
         "organizationId": session.organization_id,
         "organizationName": organization.get("Name") or "",
         "sessionSecondsValid": str(int(float(knob(call.sandbox, "session_hours")) * 3600)),
