@@ -128,3 +128,62 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
     ensure_keys(tmp_path)
     assert [each.read_bytes() for each in files] == before
     assert keys.salesforce_key.stat().st_mode & 0o077 == 0
+
+
+async def test_client_credentials(org: Salesforce) -> None:
+    settings = org.sandbox.settings
+    form = {"grant_type": "client_credentials", "client_id": settings.salesforce_client_id}
+    secret = {"client_secret": settings.salesforce_client_secret}
+    answer = await org.http.post("/services/oauth2/token", data={**form, **secret})
+    assert answer.status_code == 200
+    assert {"access_token", "instance_url", "id", "issued_at", "signature"} <= set(answer.json())
+    pair = (settings.salesforce_client_id, settings.salesforce_client_secret)
+    by_header = await org.http.post("/services/oauth2/token", data={"grant_type": "client_credentials"}, auth=pair)
+    org.token = by_header.json()["access_token"]
+    assert (await org.call("GET", "/limits")).status_code == 200
+    for changes, error in (({"client_secret": "guessed"}, "invalid_client"), ({"client_id": "x"}, "invalid_client_id")):
+        refused = await org.http.post("/services/oauth2/token", data={**form, **secret, **changes})
+        assert (refused.status_code, refused.json()["error"]) == (400, error)
+
+
+async def test_the_identity_page_is_its_users_alone(org: Salesforce) -> None:
+    address = (await org.mint()).json()["id"]
+    path = address.removeprefix(str(org.http.base_url).rstrip("/"))
+    headers = {"Authorization": f"Bearer {org.token}"}
+    page = (await org.http.get(path, headers=headers)).json()
+    assert (page["id"], page["username"]) == (address, org.sandbox.settings.salesforce_username)
+    assert (await org.http.get(path, params={"oauth_token": org.token})).status_code == 200
+    assert (await org.http.get(path)).status_code == 403
+    assert (await org.http.get(f"{path[:-18]}0055g00000STAFFAA1", headers=headers)).status_code == 403
+
+
+def envelope(inner: str) -> bytes:
+    return (
+        '<?xml version="1.0"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" '
+        f'xmlns:u="urn:partner.soap.sforce.com"><e:Body>{inner}</e:Body></e:Envelope>'
+    ).encode()
+
+
+async def test_soap_login_and_logout(org: Salesforce) -> None:
+    settings = org.sandbox.settings
+    login = f"<u:login><u:username>{settings.salesforce_username}</u:username><u:password>{{}}</u:password></u:login>"
+    right = envelope(login.format(settings.salesforce_password + "TOKEN"))
+    kind = {"Content-Type": "text/xml", "SOAPAction": "login"}
+    answer = await org.http.post("/services/Soap/u/59.0", content=right, headers=kind)
+    assert answer.status_code == 200
+    org.token = answer.text.split("<sessionId>")[1].split("<")[0]
+    assert (await org.call("GET", "/limits")).status_code == 200
+    session = f"<u:SessionHeader><u:sessionId>{org.token}</u:sessionId></u:SessionHeader>"
+    logout = envelope("<u:logout/>").replace(b"<e:Body>", f"<e:Header>{session}</e:Header><e:Body>".encode())
+    assert (await org.http.post("/services/Soap/u/59.0", content=logout, headers=kind)).status_code == 200
+    assert (await org.call("GET", "/limits")).status_code == 401
+    for path, body, code in (
+        ("59.0", envelope(login.format("guessed")), "INVALID_LOGIN"),
+        ("65.0", right, "UNSUPPORTED_API_VERSION"),
+        ("59.0", logout, "INVALID_SESSION_ID"),
+        ("59.0", envelope("<u:query/>"), "UNKNOWN_EXCEPTION"),
+        ("59.0", b"<broken", "soapenv:Client"),
+    ):
+        refused = await org.http.post(f"/services/Soap/u/{path}", content=body, headers=kind)
+        assert refused.status_code == 500
+        assert f"<sf:exceptionCode>{code}</sf:exceptionCode>" in refused.text
