@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import fastavro
 import grpc
@@ -274,3 +275,32 @@ async def test_subscriptions_that_do_not_run(org: Salesforce, first: dict[str, A
         while await call.read() is not grpc.aio.EOF:
             pass
     assert refused.value.code().name == status
+
+
+async def test_what_an_admin_deploys_is_there(org: Salesforce) -> None:
+    made = {"topicName": PORTAL_CHANNEL, "defaultReplay": "EARLIEST", "errorRecoveryReplay": "LATEST", "state": "RUN"}
+    answer = await org.call(
+        "POST", "/tooling/sobjects/ManagedEventSubscription", {"FullName": "Portal", "Metadata": made}
+    )
+    assert answer.status_code == 201
+    soql = f"SELECT Id, DeveloperName, Metadata FROM ManagedEventSubscription WHERE Id = '{answer.json()['id'][:15]}'"
+    found = (await org.call("GET", f"/tooling/query/?q={quote(soql)}")).json()
+    assert (found["size"], found["records"][0]["Metadata"]["topicName"]) == (1, PORTAL_CHANNEL)
+    metadata = {
+        "eventChannel": "Lines__chn",
+        "selectedEntity": "OrderItemChangeEvent",
+        "enrichedFields": [{"name": "OrderId"}],
+    }
+    created = await org.call("POST", "/tooling/sobjects/PlatformEventChannel", {
+        "FullName": "Lines__chn", "Metadata": {"channelType": "data", "label": "Lines"},
+    })  # fmt: skip
+    assert created.status_code == 201
+    body = {"FullName": "Lines_chn_OrderItemChangeEvent", "Metadata": metadata}
+    assert (await org.call("POST", "/tooling/sobjects/PlatformEventChannelMember", body)).status_code == 201
+    order = await org.draft_order("OTH-MAIL")
+    [line] = await some_events(org, 1, topic="/data/Lines__chn")
+    assert (await read(org, line))["OrderId"] == order
+    body = {"FullName": "x", "Metadata": {**metadata, "selectedEntity": "CaseCommentChangeEvent"}}
+    refused = await org.call("POST", "/tooling/sobjects/PlatformEventChannelMember", body)
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "FIELD_INTEGRITY_EXCEPTION")
+    assert (await org.call("GET", "/tooling/query?q=DELETE")).json()[0]["errorCode"] == "MALFORMED_QUERY"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import get_args
 
 from portico_sandbox.buttons import Button, ButtonRefused, Field
@@ -55,17 +56,21 @@ async def channel_member(
     on: str = "yes",
 ) -> Row:
     """An object on a channel as it is from now on; the channel is made where there is none yet."""
+    member = Member(entity, tuple(each.strip() for each in enriched.split(",") if each.strip()), filter)
+    set_member(sandbox, channel, member, on=on == "yes")
+    return {"channel": channel, "members": [vars(each) for each in members_of(sandbox.store, channel)]}
+
+
+def set_member(sandbox: Sandbox, channel: str, member: Member, *, on: bool = True) -> None:
+    """Raises ButtonRefused where no channel takes such a member."""
     if not re.fullmatch(r"/data/[A-Za-z]\w*__chn", channel):
         raise ButtonRefused(f"{channel} is no name of a channel: /data/Name__chn.")
-    found = _supported(entity)
-    member = Member(found.name, tuple(each.strip() for each in enriched.split(",") if each.strip()), filter)
+    found = _supported(member.entity)
     _check_member(found, member)
     others = tuple(each for each in members_of(sandbox.store, channel) if each.entity != found.name)
-    if on == "yes":
-        _check_cap(sandbox, found, True)
+    _check_cap(sandbox, found, on)
     with sandbox.store.begin() as tx:
-        put_members(tx, channel, (*others, member) if on == "yes" else others)
-    return {"channel": channel, "members": [vars(each) for each in members_of(sandbox.store, channel)]}
+        put_members(tx, channel, (*others, replace(member, entity=found.name)) if on else others)
 
 
 async def allow_topic(sandbox: Sandbox, topic: str, can_subscribe: str = "yes") -> Row:

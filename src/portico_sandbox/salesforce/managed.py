@@ -42,11 +42,15 @@ def put_subscription(sandbox: Sandbox, tx: Transaction, wanted: Subscription) ->
     return row
 
 
+def subscriptions(sandbox: Sandbox) -> list[Row]:
+    return list(sandbox.store.table(_TABLE).values())
+
+
 def subscription_of(sandbox: Sandbox, request: Any) -> Row:
     """The subscription that a first request names, by id or by name. Raises Ended."""
     if bool(request.subscription_id) == bool(request.developer_name):
         raise Ended("INVALID_ARGUMENT", "managed.subscription.invalid", "Either an id or a developer name is wanted")
-    for row in sandbox.store.table(_TABLE).values():
+    for row in subscriptions(sandbox):
         if request.subscription_id in (row["id"], row["id"][:15]) or request.developer_name == row["name"]:
             if row["state"] != "RUN":
                 raise Ended("FAILED_PRECONDITION", "managed.subscription.stopped", "The subscription is stopped")

@@ -8,6 +8,7 @@ from portico_sandbox.salesforce import (
     describe_resources,
     query_resources,
     row_resources,
+    tooling_resources,
     tree_resources,
 )
 from portico_sandbox.salesforce.rest import Resource, Route
@@ -38,6 +39,8 @@ def _table() -> tuple[Route, ...]:
         _row("GET", "sobjects * * *", row_resources.read_by_external_id),
         _row("PATCH", "sobjects * * *", row_resources.upsert_row),
         _row("DELETE", "sobjects * * *", row_resources.delete_by_external_id),
+        _row("GET", "tooling query", tooling_resources.query, "query"),
+        _row("POST", "tooling sobjects *", tooling_resources.create),
         _row("POST", "composite", lambda call: composite.composite(call, ROUTES), "composite"),
         _row("POST", "composite batch", lambda call: composite.batch(call, ROUTES), "composite"),
         _row("POST", "composite graph", lambda call: composite.graph(call, ROUTES), "composite"),
