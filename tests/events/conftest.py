@@ -21,7 +21,9 @@ from portico.inbox import Event, NewEvent, receive
 from portico.portal import Portal
 from portico.settings import read_settings
 from tests.caching import somebody
+from tests.events.office import Office
 from tests.fixtures.lifespan import lifespan
+from tests.fixtures.sandbox import SandboxControl
 from tests.fixtures.servers import Servers
 from tests.own_servers import own_database
 
@@ -29,7 +31,10 @@ NOW_SECRET = "whsec_b25lLXNlY3JldC1vZi10aGlydHktdHdvLWJ5dGVzIQ=="
 NEXT_SECRET = "whsec_YW5vdGhlci1zZWNyZXQtb2YtbWFueS1ieXRlcyEhISE="
 OLD_SECRET = "whsec_dGhlLXNlY3JldC1vZi1sYXN0LXllYXItYnl0ZXMhISE="
 
-EMPTY = "TRUNCATE inbox, order_owners, order_item_owners, users, mappings, placements, fulfillments, procrastinate_jobs CASCADE"
+EMPTY = """
+    TRUNCATE inbox, order_owners, order_item_owners, users, mappings, placements, fulfillments, procrastinate_jobs
+    CASCADE
+"""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,11 @@ async def front(running_front: Front, redis_url: str) -> AsyncIterator[Front]:
     drain.register({})  # other modules of this process ran workers with the app's
     yield running_front
     drain.register({})
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def office(portal: Portal, sandbox: SandboxControl) -> Office:
+    return Office(portal, sandbox)
 
 
 def hint(source: str, kind: str, **body: Any) -> Event:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,81 +13,18 @@ from typing import Any
 
 import psycopg
 import pytest
-import pytest_asyncio
-from sqlalchemy import text
 
 from portico.demo.processes import Child, Command
 from portico.events.listener import listen
 from portico.events.received import Deposed, Term, heard_at, store
-from portico.portal import Portal
 from portico.systems.salesforce.change_events import Ourselves, event_of
 from portico.systems.salesforce.changes import Batch
 from portico_sandbox.salesforce import wire
 from tests.caching import Origin, kept_thing, somebody
-from tests.fixtures.sandbox import SandboxControl
+from tests.events.office import Office
 from tests.fixtures.until import until
 
-SKU = "VPN-HOME"
 HOUR = timedelta(hours=1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Office:
-    """A portal with its listener, and Salesforce's people."""
-
-    portal: Portal
-    sandbox: SandboxControl
-
-    async def rows(self, query: str) -> list[dict[str, Any]]:
-        async with self.portal.db.begin() as tx:
-            return [dict(row) for row in (await tx.execute(text(query))).mappings()]
-
-    async def do(self, query: str) -> None:
-        async with self.portal.db.begin() as tx:
-            await tx.execute(text(query))
-
-    async def events(self, kind: str = "PricebookEntry") -> list[dict[str, Any]]:
-        return await self.rows(f"SELECT * FROM inbox WHERE kind = '{kind}' ORDER BY id")
-
-    async def position(self) -> dict[str, Any]:
-        found = await self.rows("SELECT * FROM change_position")
-        return found[0] if found else {"epoch": 0, "replay_id": None, "problem": None}
-
-    async def is_heard(self) -> bool:
-        return bool((await self.position())["replay_id"])
-
-    async def cache_epoch(self) -> int:
-        [row] = await self.rows("SELECT epoch FROM cache_epoch")
-        return int(row["epoch"])
-
-    async def change_prices(self, count: int, first: int = 500) -> None:
-        for net in range(first, first + count):
-            await self.sandbox.press("salesforce", "change-price", sku=SKU, net=str(net))
-
-    async def has(self, count: int, kind: str = "PricebookEntry") -> bool:
-        return len(await self.events(kind)) == count
-
-    @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        """A listener of this process leads."""
-        epoch = (await self.position())["epoch"]
-        stopping = asyncio.Event()
-        running = asyncio.create_task(listen(self.portal, stopping), name="listener")
-        try:
-            await until(lambda: self._leads(epoch))
-            yield
-        finally:
-            stopping.set()
-            await running
-
-    async def _leads(self, epoch: int) -> bool:
-        position = await self.position()
-        return position["epoch"] > epoch and position["replay_id"] is not None
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def office(portal: Portal, sandbox: SandboxControl) -> Office:
-    return Office(portal, sandbox)
 
 
 async def test_the_first_start_retires_what_nobody_vouches_for(office: Office) -> None:

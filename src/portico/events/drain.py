@@ -73,14 +73,7 @@ async def sweep_inbox(timestamp: int) -> None:
 
 @periodic("17 3 * * *", queue="house")
 async def forget_events(timestamp: int) -> None:
-    the_portal = portal()
-    now, is_more = the_portal.clock.now(), True
-    while is_more:
-        async with the_portal.db.begin() as tx:
-            is_more = await inbox.forget(tx, now - KEEP)
-    async with the_portal.db.begin() as tx:
-        await tx.execute(FORGET_DEAD_LETTERS, {"before": now - KEEP_DEAD_LETTERS})
-        await tx.execute(FORGET_DELIVERIES, {"before": now - KEEP})
+    await forget(portal())
 
 
 async def drain(portal: Portal, *, least_stage: int = 0) -> int:
@@ -91,6 +84,17 @@ async def drain(portal: Portal, *, least_stage: int = 0) -> int:
     for stage, batch in itertools.groupby(sorted(events, key=lambda e: (e.stage, e.id)), key=lambda e: e.stage):
         handled += await _handle(portal, stage, list(batch))
     return handled
+
+
+async def forget(portal: Portal) -> None:
+    """What is no longer of use: handled events, dead letters, counts of deliveries."""
+    now, is_more = portal.clock.now(), True
+    while is_more:
+        async with portal.db.begin() as tx:
+            is_more = await inbox.forget(tx, now - KEEP)
+    async with portal.db.begin() as tx:
+        await tx.execute(FORGET_DEAD_LETTERS, {"before": now - KEEP_DEAD_LETTERS})
+        await tx.execute(FORGET_DELIVERIES, {"before": now - KEEP})
 
 
 async def _handle(portal: Portal, stage: int, events: list[Event]) -> int:

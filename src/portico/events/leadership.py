@@ -44,7 +44,8 @@ async def leadership(url: str, stopping: asyncio.Event) -> AsyncIterator[Connect
                 await connection.execute(BEAT)
                 yield connection
                 return
-            await watch.look()
+            if await watch.ends_a_frozen_one():
+                continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
         yield None
@@ -68,18 +69,21 @@ class _Watch:
         self._last: int | None = None
         self._missed = 0
 
-    async def look(self) -> None:
+    async def ends_a_frozen_one(self) -> bool:
+        """Looks once; True where the lock should be free now."""
         now = await _one(self._connection, LAST_BEAT)
         self._missed = self._missed + 1 if now == self._last else 0
         self._last = now
         if self._missed < BEATS_MISSED:
-            return
+            return False
         self._missed = 0
         log.error("listener.leader.frozen")
         try:
             await self._connection.execute(END_HOLDER, (LEADER_LOCK,))
         except psycopg.errors.InsufficientPrivilege:
             log.error("listener.leader.not_ended", hint="listeners must share a database role")
+            return False
+        return True
 
 
 async def _one(connection: Connection, query: str, values: tuple[int, ...] = ()) -> Any:

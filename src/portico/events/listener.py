@@ -93,7 +93,6 @@ class _Following:
 
     async def run(self) -> None:
         while True:
-            self._failures += 1
             asked = 0.0
             try:
                 await self._stream()
@@ -104,6 +103,7 @@ class _Following:
                 RECONNECTS.labels(error.code).inc()
                 await self._note_problem(str(error))
                 asked = float(error.facts.get("pause_seconds", 0))
+            self._failures += 1
             await pause(self._failures, asked)
 
     async def _stream(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import REGISTRY
 
 from portico.errors import SetupWrong, SystemDown
 from portico.systems.salesforce import changes
@@ -67,6 +69,56 @@ async def test_an_empty_answer_gives_the_newest_position(org: StandIn) -> None:
     async with playing(org, Script(sending(latest=replay(9)))) as stream:
         assert (await stream.batch()).events == ()
     assert stream.position == replay(9)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "credit", "position"),
+    [((1, 2, 2), 0, replay(1)), ((1, 2), 0, replay(1)), ((1, 2, 2), 5, replay(2)), ((2, 2), 0, b"")],
+)
+async def test_a_position_amid_the_parts_of_one_change_is_not_kept(
+    org: StandIn, numbers: tuple[int, ...], credit: int, position: bytes
+) -> None:
+    """They share a replay id, and the credit may have ended among them: who resumes there never sees the rest."""
+
+    async def play(_: Any, context: Any) -> None:
+        parts = [event(number, event_id=f"part {place}") for place, number in enumerate(numbers)]
+        await context.write(wire.FetchResponse(events=parts, pending_num_requested=credit))
+        await context.read()
+        await context.read()
+
+    async with playing(org, Script(play)) as stream:
+        await stream.events(len(numbers))
+    assert stream.position == position
+
+
+async def test_time_without_credit_is_counted(org: StandIn) -> None:
+    """And more is asked for before the events are decoded: here decoding waits for a schema."""
+    metric = "portico_changes_without_credit_seconds_total"
+    before = REGISTRY.get_sample_value(metric) or 0
+    asked = asyncio.Event()
+
+    async def play(_: Any, context: Any) -> None:
+        await context.write(wire.FetchResponse(events=[event(1)], pending_num_requested=0))
+        assert (await context.read()).num_requested == 100
+        asked.set()
+        await context.read()
+
+    script = Script(play)
+    async with playing(org, script) as stream:
+        await stream.events(1)
+        await asked.wait()
+    assert (REGISTRY.get_sample_value(metric) or 0) > before
+
+
+async def test_the_end_of_a_stream_names_the_call(org: StandIn) -> None:
+    """It is what the vendor's support asks for."""
+
+    async def play(_: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.INTERNAL, "ended", trailing_metadata=(("rpc-id", "rpc-1"),))
+
+    with pytest.raises(SystemDown, match="rpc-1"):
+        async with playing(org, Script(play)) as stream:
+            await stream.batch()
 
 
 async def test_a_schema_is_fetched_once(org: StandIn) -> None:
