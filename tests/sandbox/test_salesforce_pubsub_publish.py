@@ -196,6 +196,7 @@ async def acknowledged(call: Any, commit: str) -> Any:
     while True:
         response = await call.read()
         assert response is not grpc.aio.EOF
+        assert len(response.latest_replay_id) == 10
         if response.HasField("commit_response") and response.commit_response.commit_request_id == commit:
             return response.commit_response
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,7 +103,9 @@ class ManagedStream(Stream):
             return []
         if told.HasField("error"):  # can't be recovered from
             self.end(Ended("INVALID_ARGUMENT", "commit.replayid.invalid", told.error.msg))
-        return [wire.ManagedFetchResponse(commit_response=told, rpc_id=str(uuid.uuid4()))]
+        response = self.response([])
+        response.commit_response.CopyFrom(told)
+        return [response]
 
     def _commit(self, request: Any) -> None:
         now = ms(self._sandbox.clock.now())

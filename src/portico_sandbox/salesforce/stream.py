@@ -84,7 +84,7 @@ class Stream:
         loop = asyncio.get_running_loop()
         spoke = loop.time()
         if self._greets() and not await self._fill():
-            await send(self._response([]))  # tells at once that the subscription stands
+            await send(self.response([]))  # tells at once that the subscription stands
         while True:
             for notice in self.notices():
                 await send(notice)
@@ -95,12 +95,12 @@ class Stream:
                 await self._wait()
                 continue
             if self._credit and await self._fill():
-                await send(self._response(self._take()))
+                await send(self.response(self._take()))
                 spoke = loop.time()
                 continue
             silence = loop.time() - spoke
             if self._credit and silence >= float(knob(self._sandbox, "keepalive_seconds")):
-                await send(self._response([]))
+                await send(self.response([]))
                 spoke = loop.time()
             elif not self._credit and silence >= float(knob(self._sandbox, "idle_seconds")):
                 return
@@ -164,7 +164,8 @@ class Stream:
         while ends and len(batch) > ends[-1]:
             self._pending.appendleft(batch.pop())
 
-    def _response(self, batch: list[Delivery]) -> Any:
+    def response(self, batch: list[Delivery]) -> Any:
+        """A message with these events, or with none."""
         return self._response_type(
             events=[_consumed(each) for each in batch],
             latest_replay_id=replay_bytes(batch[-1].replay if batch else newest_replay(self._sandbox)),
