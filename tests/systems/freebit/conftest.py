@@ -16,15 +16,16 @@ from portico_sandbox.freebit.seed import seed
 from portico_sandbox.sandbox import Sandbox, open_sandbox
 from portico_sandbox.servers import Listener, serving
 from portico_sandbox.settings import Settings
-from tests.systems.free_port import free_port
+from tests.fixtures.servers import free_ports
 
 
 @pytest.fixture(scope="session")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    port = free_port()
-    settings = Settings(port_base=port - 104, folder=tmp_path_factory.mktemp("freebit"), freebit_activation_seconds=600)
+    settings = Settings(
+        port_base=free_ports().base, folder=tmp_path_factory.mktemp("freebit"), freebit_activation_seconds=600
+    )
     sandbox = open_sandbox(settings)
-    async with serving([Listener(build_app(sandbox), ports.bind(port, "Freebit"))]):
+    async with serving([Listener(build_app(sandbox), ports.bind(sandbox.settings.freebit_port, "Freebit"))]):
         yield sandbox
 
 

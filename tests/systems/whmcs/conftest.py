@@ -18,16 +18,15 @@ from portico_sandbox.whmcs.app import build_app
 from portico_sandbox.whmcs.seed import seed
 from portico_sandbox.whmcs.switches import turn
 from portico_sandbox.world import World
-from tests.systems.free_port import free_port
+from tests.fixtures.servers import free_ports
 
 
 @pytest.fixture(scope="session")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
-    port = free_port()
     folder: Path = tmp_path_factory.mktemp("whmcs")
     # Hooks go to a closed port: here nobody waits for them.
-    sandbox = open_sandbox(Settings(port_base=port - 103, folder=folder, portal_url="http://127.0.0.1:9"))
-    async with serving([Listener(build_app(sandbox), ports.bind(port, "WHMCS"))]):
+    sandbox = open_sandbox(Settings(port_base=free_ports().base, folder=folder, portal_url="http://127.0.0.1:9"))
+    async with serving([Listener(build_app(sandbox), ports.bind(sandbox.settings.whmcs_port, "WHMCS"))]):
         yield sandbox
 
 
