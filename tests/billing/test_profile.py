@@ -138,7 +138,7 @@ async def test_a_prefecture_nobody_has_heard_of_is_kept_as_it_is(house: House, s
     [
         (ADDRESS_FORM, {"postal_code": "15000"}, "7 digits"),
         (ADDRESS_FORM, {"street": "  "}, "Enter your street address."),
-        (ADDRESS_FORM, {"city": "渋" * 101}, "at most 100"),
+        (ADDRESS_FORM, {"city": "渋" * 101}, "at most 40"),
         (DETAILS_FORM, {"phone": "12345"}, "10 or 11 digits"),
         (DETAILS_FORM, {"last_name": ""}, "Enter your last name."),
     ],

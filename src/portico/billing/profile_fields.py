@@ -31,7 +31,8 @@ POSTAL_CODE_ODD = _m("Enter the postal code as on your letters.")
 _MISSING: dict[str, Message] = dict(PERSONAL)
 _OPTIONAL = ("company", "street2")
 _NEEDED_IN_JAPAN = ("postal_code", "state")
-_LONGEST = {"phone": 30, "postal_code": 20}
+_LONGEST = {"phone": 30, "postal_code": 20, "city": 40, "state": 80}
+"""City and state: as much as an address in Salesforce holds, else an order to it could never be placed."""
 _ABROAD = re.compile(r"\+[1-9][0-9]{6,14}")
 _POSTAL_CODE_IN_JAPAN = re.compile(r"[0-9]{3}-[0-9]{4}")
 _POSTAL_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]*")

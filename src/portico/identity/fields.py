@@ -43,7 +43,7 @@ PERSONAL: tuple[tuple[str, Message], ...] = (
 )
 """What a billing account needs, and what to say where it is missing."""
 _IN_ADDRESS = ("postal_code", "state", "city", "street", "street2")
-_LONGEST = {"email": 200, "phone": 30, "customer_number": 40}
+_LONGEST = {"email": 200, "phone": 30, "customer_number": 40, "city": 40, "state": 80}
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,12 @@ from portico.errors import (
 )
 from portico.orders.cancellation import cancel
 from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
-from portico.orders.checkout import ShippingAddress, place_order
-from portico.orders.live import Live
+from portico.orders.checkout import place_order
+from portico.orders.live import Live, StepEvent
 from portico.orders.orders import OrderWithJournal, order_for, order_with_journal, orders_with_journals
 from portico.orders.progress import ProgressStep, StatusCode, StepState, progress_of, status_of
 from portico.orders.refusals import OrderApproved, OrderNotCancellable, OrderNotKnownYet
+from portico.orders.shipping import checked_address
 from portico.portal import Portal
 from portico.web import language, read_json
 from portico.web.openapi_problems import REMOTE
@@ -186,7 +187,7 @@ async def place(request: Request[Any, Any, Any]) -> Response[OrderOut]:
     body = await read_json(request, OrderIn)
     portal: Portal = request.app.state.portal
     given = body.address
-    address = ShippingAddress(**msgspec.structs.asdict(given)) if given else None
+    address = checked_address(msgspec.structs.asdict(given)) if given else None
     placed = await place_order(portal, request.user.customer, seen=body.digest, address=address, idempotency_key=key)
     known = await order_with_journal(portal, request.user.customer, str(placed.order_id))
     location = {"location": f"/api/v1/orders/{placed.order_id}"}
@@ -236,6 +237,7 @@ async def cancellation(request: Request[Any, Any, Any], order_id: str) -> OrderO
     media_type=EVENTS,
     operation_id="listen_to_order",
     summary="The timeline as it happens",
+    events=StepEvent,
     refusals=(*REMOTE, TooManyStreams),
 )
 async def order_events(

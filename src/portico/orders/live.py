@@ -18,6 +18,7 @@ from portico.errors import TooManyStreams
 from portico.orders import timeline
 from portico.orders.timeline import CHANGES_CHANNEL, Step
 from portico.portal import Portal
+from portico.web.shapes import Moment
 
 STREAMS_END = signal.SIGUSR1
 """What the server's main process sends to its workers before it stops them."""
@@ -29,9 +30,11 @@ LONGEST_SECONDS = 600.0
 
 
 class StepEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ask for the order to have it in words."""
+
     step: str
     state: str
-    at: str
+    at: Moment
     reason_code: str | None = None
 
 
@@ -111,5 +114,5 @@ class Live:
 
 
 def _event(step: Step) -> bytes:
-    data = msgspec.json.encode(StepEvent(step.step, step.state, step.updated_at.isoformat(), step.reason_code))
+    data = msgspec.json.encode(StepEvent(step.step, step.state, step.updated_at, step.reason_code))
     return b"id: %d\nevent: step\ndata: %s\n\n" % (step.change, data)

@@ -2,8 +2,9 @@
 
 What a handler says of itself, beside Litestar's own `summary`, `operation_id` and docstring:
 `body=` the Struct that `read_json` reads · `refusals=` errors that only this route knows · `also={202: Struct}` further
-good answers · `keyed=` "required" or "optional": it takes an Idempotency-Key. What follows from `access=`, `ids=` and
-the method is not said again. Examples stand in `examples.json` of the domain, by operation.
+good answers · `events=` the `data` of each event of a stream · `keyed=` "required" or "optional": it takes an
+Idempotency-Key. What follows from `access=`, `ids=` and the method is not said again. Examples stand in `examples.json`
+of the domain, by operation.
 """
 
 from __future__ import annotations
@@ -73,6 +74,12 @@ class Operation:
         return {str(self.handler.status_code): self.answer, **{str(status): kind for status, kind in also.items()}}
 
     @property
+    def kinds(self) -> list[Any]:
+        """All types that its part of the document needs."""
+        opt = self.handler.opt
+        return [*self.shapes.values(), opt.get("body"), opt.get("events")]
+
+    @property
     def domain(self) -> str:
         """The folder that it lives in: portico.billing.profile_api → billing."""
         return self.handler.fn.__module__.split(".")[1]
@@ -110,7 +117,7 @@ def document_of(handlers: Sequence[ControllerRouterHandler], settings: Settings)
     reader = Litestar(route_handlers=list(handlers), openapi_config=config)
     document = reader.openapi_schema.to_schema()
     operations = list(_operations(reader, document))
-    schemas = Schemas([kind for one in operations for kind in (*one.shapes.values(), one.handler.opt.get("body"))])
+    schemas = Schemas([kind for one in operations for kind in one.kinds])
     for operation in operations:
         _complete(operation, schemas, words.origin(settings))
     problems = {name: node for one in operations for name, node in problems_of(one.handler, one.method).items()}
@@ -146,7 +153,12 @@ def _complete(operation: Operation, schemas: Schemas, origin: Node) -> None:
         node["requestBody"] = _request_body(handler.opt["body"], schemas, examples)
     headers = list(node["responses"][str(handler.status_code)].get("headers", ()))
     node["responses"] = {
-        status: _answer(kind, headers if status == str(handler.status_code) else [], schemas, examples.get(status))
+        status: _answer(
+            kind,
+            _schema_of(kind, handler, schemas),
+            headers if status == str(handler.status_code) else [],
+            examples.get(status),
+        )
         for status, kind in operation.shapes.items()
     }
     node["responses"] |= responses_of(handler, operation.method)
@@ -181,19 +193,24 @@ def _request_body(kind: type[msgspec.Struct], schemas: Schemas, examples: Node) 
     return {"required": True, "content": {_JSON: content}}
 
 
-def _answer(kind: Any, headers: list[str], schemas: Schemas, example: Any) -> Node:
+def _schema_of(kind: Any, handler: HTTPRouteHandler, schemas: Schemas) -> Node:
+    """Of an answer's body; of a stream, that of one event."""
+    if kind in (None, type(None)):
+        return {}
+    return words.event(schemas.of(handler.opt["events"])) if kind is Stream else schemas.of(kind)
+
+
+def _answer(kind: Any, schema: Node, headers: list[str], example: Any) -> Node:
     """`headers`: those that the handler declares."""
     described: Node = {"description": words.RUNNING if kind is RunningShape else words.DONE}
     if headers or kind is RunningShape:
         described["headers"] = words.LOCATION
-    if kind is Stream:
-        return {**described, "content": {"text/event-stream": {"schema": {"type": "string"}, "example": words.STREAM}}}
     if kind in (None, type(None)):
         return described
-    content: Node = {"schema": schemas.of(kind)}
+    content: Node = {"schema": schema}
     if example is not None:
         content["example"] = example
-    return {**described, "content": {_JSON: content}}
+    return {**described, "content": {words.EVENTS if kind is Stream else _JSON: content}}
 
 
 @cache

@@ -19,7 +19,6 @@ _RETRY = {
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
 }
 _MEDIA_TYPE = "application/problem+json"
-_WITH_RETRY = (429, 503)
 
 
 def refusals_of(handler: HTTPRouteHandler, method: str) -> set[type[PorticoError]]:
@@ -76,7 +75,7 @@ def _response(status: int, kinds: list[type[PorticoError]]) -> dict[str, Any]:
         "description": "\n".join(f"- `{kind.code}`: {kind.for_customer.text}" for kind in kinds),
         "content": {_MEDIA_TYPE: content},
     }
-    if status in _WITH_RETRY:
+    if all(kind.retry_after for kind in kinds):
         described["headers"] = _RETRY
     return described
 

@@ -23,8 +23,8 @@ strings, times are ISO 8601 in UTC, money is
 `as_of` says when what is shown was read: copies are dropped as soon as the other system tells of a change.
 
 **Errors** are `application/problem+json` (RFC 9457): `code` is stable, `detail` says what to do in the language of
-`Accept-Language` (en, ja), `errors[]` has a JSON pointer for each wrong field. 429 and 503 carry `Retry-After`.
-Somebody else's thing is 404, like one that does not exist. Every answer carries `X-Request-ID`.
+`Accept-Language` (en, ja), `errors[]` has a JSON pointer for each wrong field. 429, 502 and 503 carry
+`Retry-After`. Somebody else's thing is 404, like one that does not exist. Every answer carries `X-Request-ID`.
 
 **Once, not twice.** Calls that create something take an `Idempotency-Key`: the same key with the same body makes
 nothing twice. Where the outcome is not known in time the answer is 202 with an operation: look at its `status_url`
@@ -47,7 +47,7 @@ RUNNING = (
     "The outcome is not known yet. Look at `status_url` until its state is no longer `running`;"
     " do not send the request again."
 )
-STREAM = 'id: 17\nevent: step\ndata: {"step":"order","state":"done"}\n\n'
+EVENTS = "text/event-stream"
 LOCATION: dict[str, Any] = {
     "Location": {"description": "Where to look next.", "required": True, "schema": {"type": "string"}}
 }
@@ -81,6 +81,19 @@ def security_schemes(settings: Settings) -> dict[str, Any]:
 
 def security_of(access: str) -> list[dict[str, list[str]]]:
     return [{"session": []}] if access == "customer" else []
+
+
+def event(data: dict[str, Any]) -> dict[str, Any]:
+    """One server-sent event; `data`: the schema of what is in it, as JSON."""
+    return {
+        "description": "Of each event of the stream.",
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9]+$"},
+            "event": {"const": "step"},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+        },
+    }
 
 
 def origin(settings: Settings) -> dict[str, Any]:
