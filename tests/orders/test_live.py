@@ -43,7 +43,7 @@ async def noted(portal: Portal, order_id: str, step: str) -> None:
 async def next_step(lines: AsyncIterator[bytes]) -> tuple[int, str]:
     """Number and step of the next event; comments and the greeting are passed over."""
     while True:
-        line = await asyncio.wait_for(anext(lines), 5)
+        line = await asyncio.wait_for(anext(lines), 30)
         if line.startswith(b"id: "):
             number, _, rest = line.decode().partition("\n")
             data = msgspec.json.decode(rest.split("data: ", 1)[1])
@@ -107,7 +107,7 @@ async def test_a_server_with_an_open_stream_stops_at_once(
                 server.send_signal(signal.SIGTERM)
                 rest = [line async for line in lines]
                 assert any('"approval"' in line for line in rest)
-        assert await asyncio.wait_for(server.wait(), 3) == 0
+        assert await asyncio.wait_for(server.wait(), 30) == 0
     finally:
         if server.returncode is None:
             server.kill()

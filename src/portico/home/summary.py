@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 PANEL_SECONDS = 2.5
 """What a part may wait for its system: half of what the page may. What comes later is there at the next try."""
+LIVE_SECONDS = 1.5
+"""The same for what is never copied, so that a slow system would hold up every visit."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +89,21 @@ async def summary_of(portal: Portal, customer: Customer) -> Summary:
         _part("whmcs", _services(portal, customer)),
         _part("salesforce", _orders(portal, customer)),
         _part("whmcs", payment_methods_of(portal, customer)),
-        _part("salesforce", _cases(portal, customer)),
+        _part("salesforce", _cases(portal, customer), LIVE_SECONDS),
     )
     coming = next_bill(portal, services.value or [], due.value)
     return Summary(due, coming, services, orders, Part(methods.value, methods.as_of, methods.trouble), cases)
 
 
-async def _part(system: str, read: Awaitable[Copy[T]]) -> Part[T]:
+async def _part(system: str, read: Awaitable[Copy[T]], seconds: float | None = None) -> Part[T]:
+    limit = seconds or PANEL_SECONDS
     try:
-        async with asyncio.timeout(PANEL_SECONDS):
+        async with asyncio.timeout(limit):
             copy = await read
     except Trouble as trouble:
         return _missing(trouble)
     except TimeoutError:
-        return _missing(SystemDown(system, f"no answer within the panel's {PANEL_SECONDS} s"))
+        return _missing(SystemDown(system, f"no answer within the panel's {limit} s"))
     except NotFound:  # the mapped client or account is gone over there: for us that is trouble too
         return _missing(Trouble("mapping", "the mapped record does not exist"))
     return Part(copy.value, copy.as_of)
