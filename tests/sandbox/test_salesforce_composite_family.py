@@ -114,6 +114,19 @@ async def test_collections_have_limits(org: Salesforce) -> None:
     assert [each["success"] for each in mixed] == [True] * 10
 
 
+async def test_collections_judge_ids(org: Salesforce) -> None:
+    gone = await org.create("Account", Name="Gone")
+    await org.call("DELETE", f"/sobjects/Account/{gone}")
+    ids = ["001x", "0015g00000nowhr", gone]
+    wanted = ["MALFORMED_ID", "INVALID_CROSS_REFERENCE_KEY", "ENTITY_IS_DELETED"]
+    records = [{"attributes": {"type": "Account"}, "Id": each, "Phone": "1"} for each in ids]
+    for answer in (
+        await org.call("PATCH", "/composite/sobjects", {"records": records}),
+        await org.call("DELETE", f"/composite/sobjects?ids={','.join(ids)}"),
+    ):
+        assert [each["errors"][0]["statusCode"] for each in answer.json()] == wanted
+
+
 async def test_envelopes_have_limits(org: Salesforce) -> None:
     some = [part(f"p{number}", "GET", "/limits") for number in range(26)]
     heavy = [part(f"q{number}", "GET", "/query?q=SELECT Id FROM Account LIMIT 1") for number in range(6)]

@@ -167,6 +167,27 @@ async def test_it_uploads_files(stock: Stock) -> None:
     assert await off(stock.client.ContentVersion.get_base64, made["id"], base64_field="VersionData") == content
 
 
+async def test_it_moves_tables(stock: Stock) -> None:
+    bulk = stock.client.bulk2.Account
+    rows = [{"Name": f"Bulk {number}", "Customer_Number__c": f"BULK-{number}"} for number in range(3)]
+    [done] = await off(bulk.insert, records=[*rows, {"Name": "Bulk 4", "Customer_Number__c": "BULK-1"}])
+    assert (done["numberRecordsProcessed"], done["numberRecordsFailed"]) == (4, 1)
+    failed = await off(bulk.get_failed_records, done["job_id"])
+    assert "DUPLICATE_VALUE" in failed
+    assert "Bulk 4" in failed
+    changes = [{"Customer_Number__c": "BULK-0", "Phone": "1"}, {"Customer_Number__c": "BULK-9", "Name": "Bulk 9"}]
+    [done] = await off(bulk.upsert, records=changes, external_id_field="Customer_Number__c")
+    assert done["numberRecordsFailed"] == 0
+    soql = "SELECT Id, Name, Phone, Owner.Name FROM Account WHERE Customer_Number__c LIKE 'BULK-%' ORDER BY Name"
+    pages = await off(lambda: list(bulk.query(soql, max_records=3)))
+    assert [page.count("\n") - 1 for page in pages] == [3, 1]
+    assert pages[0].splitlines()[0] == '"Id","Name","Phone","Owner.Name"'
+    assert '"Bulk 0","1","' in pages[0]
+    ids = [{"Id": line.split(",")[0].strip('"')} for page in pages for line in page.splitlines()[1:]]
+    [done] = await off(bulk.delete, records=ids)
+    assert (done["numberRecordsProcessed"], done["numberRecordsFailed"]) == (4, 0)
+
+
 async def test_each_refusal_is_the_right_exception(stock: Stock) -> None:
     account = stock.client.Account
     found = await refused(exceptions.SalesforceResourceNotFound, account.get, "0015g00000nowhrAAA")

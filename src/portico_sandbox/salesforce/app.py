@@ -1,8 +1,8 @@
 """Salesforce over HTTP: OAuth, SOAP login, and the REST API behind a bearer token.
 
 Dials of system `salesforce`, by call: `token`, `login`, `query` (queryAll, further pages, replication), `composite`
-(collections, batch, graph, tree), `GET row`, `POST row`, `PATCH row`, `DELETE row` (one row by id or external id),
-`describe`, `limits`.
+(collections, batch, graph, tree), `bulk`, `GET row`, `POST row`, `PATCH row`, `DELETE row` (one row by id or external
+id), `describe`, `limits`.
 - `down`: 503 SERVER_UNAVAILABLE as JSON; as an HTML page where the dial's code is `html`.
 - `error`: 500 UNKNOWN_EXCEPTION. `malformed`: does the work, answers half a JSON text. `slow`, `commit_then_hang`.
 - `refuse`: the dial's code is the errorCode, with a message after a colon where one is wanted

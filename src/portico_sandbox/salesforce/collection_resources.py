@@ -16,6 +16,7 @@ from portico_sandbox.salesforce.lookup import row_of
 from portico_sandbox.salesforce.objects import BY_PREFIX
 from portico_sandbox.salesforce.rest import Answer, Call, envelope, type_of
 from portico_sandbox.salesforce.row_resources import asked_fields, row_body, saves_duplicates
+from portico_sandbox.salesforce.schema import Entity
 from portico_sandbox.store import Row
 
 MOST_RECORDS = 200
@@ -48,6 +49,7 @@ def update_rows(call: Call) -> Answer:
         record_id, body = _taken(record, "id")
         if not isinstance(record_id, str):
             raise Refusal(Fault("MISSING_ARGUMENT", "Id not specified in an update call", ()))
+        _check_id(changes, record_id)
         rows.update(changes, type_of(call.sandbox, record), record_id, body, save_duplicates=save_anyway)
         return {"id": normal(record_id) or record_id}
 
@@ -118,11 +120,20 @@ def _result(changes: Changes, record: Row, work: _Work) -> Row:
 
 
 def _deleted(changes: Changes, record: Row) -> Row:
-    entity = BY_PREFIX.get(record["id"][:3])
-    if entity is None or normal(record["id"]) is None:
-        raise Refusal(Fault("MALFORMED_ID", f"malformed id {record['id']}", ("Id",)))
+    entity = _check_id(changes, record["id"])
     rows.delete(changes, entity, record["id"])
     return {"id": normal(record["id"])}
+
+
+def _check_id(changes: Changes, record_id: str) -> Entity:
+    """The object whose row has the id. Raises Refusal, with other codes than the address of a row would give."""
+    full = normal(record_id)
+    entity = BY_PREFIX.get(record_id[:3])
+    if full is None:
+        raise Refusal(Fault("MALFORMED_ID", f"malformed id {record_id}", ("Id",)))
+    if entity is None or row_of(changes.sandbox.store, entity, full, deleted=True) is None:
+        raise Refusal(Fault("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ()))
+    return entity
 
 
 def _taken(record: Row, name: str) -> tuple[Any, Row]:

@@ -25,13 +25,15 @@ _PART_NAME = re.compile(rb'name="([^"]*)"', re.IGNORECASE)
 
 
 async def body_of(request: HttpRequest) -> Any:
-    """JSON, or the parts of a form with binary content as one object (bytes as base64). Raises Refusal."""
+    """JSON, the parts of a form as one object (bytes as base64), or the text of a table. Raises Refusal."""
     body = _unpacked(request.headers.get("content-encoding", ""), await request.body())
     if not body:
         return None
     kind = request.headers.get("content-type", "")
     if kind.lower().startswith("multipart/form-data"):
         return _of_parts(kind, body)
+    if kind.lower().startswith("text/csv"):
+        return body.decode("utf-8-sig", errors="replace")
     if "json" not in kind:
         raise Refusal(Fault("UNSUPPORTED_MEDIA_TYPE", "The media type of the request body is not supported."))
     return _json(body)

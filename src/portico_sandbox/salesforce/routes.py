@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico_sandbox.salesforce import (
+    bulk_resources,
     collection_resources,
     composite,
     describe_resources,
@@ -51,6 +52,14 @@ def _table() -> tuple[Route, ...]:
         _row("GET", "composite sobjects *", collection_resources.read_rows, "composite"),
         _row("POST", "composite sobjects *", collection_resources.read_rows, "composite"),
         _row("PATCH", "composite sobjects * *", collection_resources.upsert_rows, "composite"),
+        _row("POST", "jobs query", bulk_resources.create_query_job, "bulk"),
+        _row("POST", "jobs ingest", bulk_resources.create_ingest_job, "bulk"),
+        _row("GET", "jobs * *", bulk_resources.read_job, "bulk"),
+        _row("PATCH", "jobs * *", bulk_resources.change_state, "bulk"),
+        _row("DELETE", "jobs * *", bulk_resources.delete_job, "bulk"),
+        _row("GET", "jobs query * results", bulk_resources.query_results, "bulk"),
+        _row("PUT", "jobs ingest * batches", bulk_resources.upload, "bulk"),
+        _row("GET", "jobs ingest * *", bulk_resources.ingest_results, "bulk"),
     )
 
 

@@ -55,6 +55,18 @@ def records(sandbox: Sandbox, text: str, ids: Iterable[str], version: str) -> li
     return [record_of(selection, row, version, _selected) for row in rows if row]
 
 
+def columns(sandbox: Sandbox, text: str) -> list[str]:
+    """The selected fields with the relationships that lead to them. Raises Refusal where rows are nested."""
+    try:
+        query = parse(text)
+        selection = selection_of(scope_of(sandbox, query), query)
+        if selection.children:
+            raise Wrong("API_ERROR", "Nested queries are not supported here", query.at)
+    except Wrong as wrong:
+        raise wrong.refusal(text) from wrong
+    return [".".join([*(each.relationship for each, _ in way.hops), way.field.name]) for way in selection.fields]
+
+
 def _run(sandbox: Sandbox, query: Query, deleted: bool) -> Result:
     scope = scope_of(sandbox, query)
     _check(scope, query)
