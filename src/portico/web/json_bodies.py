@@ -27,7 +27,7 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """The body as this Struct. Raises RequestWrong if it is no JSON object, InputWrong with one fault per field."""
     try:
         raw = msgspec.json.decode(await request.body())
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestWrong(str(error)) from None
     if not isinstance(raw, dict):
         raise RequestWrong("not an object")
