@@ -24,11 +24,13 @@ READS = [route for route in routes() if route.method == "GET" and not route.temp
 """All that can be looked at, of the whole portal."""
 PASSING = (
     (re.compile(r'<p class="as-of">[^<]*</p>|"as_of": ?"[^"]*"'), "AS OF"),  # copies and live reads say when
+    # When a device was last seen is noted anew each minute.
+    (re.compile(r"<time [^>]*>[^<]*</time>|\b\d{4}-\d\d-\d\dT[\d:.]+Z?"), "TIME"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),  # what makes a form count once
     (re.compile(r"\b[0-9a-f]{16}\b"), "REQUEST"),
 )
 """What differs between two answers that are the same."""
-SECTION = re.compile(r'<section class="([^"]*)"[^>]*aria-label="([^"]*)">.*?</section>', re.DOTALL)
+SECTION = re.compile(r'<section [^>]*aria-label="([^"]*)">.*?</section>', re.DOTALL)
 INSIDE = re.compile(
     r"Traceback|\.py\b|\bException\b|\bNone\b|\bMessage\(|%\(|\{\{|object at 0x|\b[a-z]+(_[a-z]+)+\b", re.I
 )
@@ -61,9 +63,9 @@ def lasting(answer: httpx2.Response) -> str:
     return f"{answer.status_code}\n{text}"
 
 
-def sections(text: str) -> dict[str, tuple[str, str]]:
-    """The parts of a page by their names: (class, all of it)."""
-    return {unescape(found[2]): (found[1], found[0]) for found in SECTION.finditer(text)}
+def sections(text: str) -> dict[str, str]:
+    """The parts of a page by their names."""
+    return {unescape(found[1]): found[0] for found in SECTION.finditer(text)}
 
 
 def faults_of(answer: httpx2.Response, language: str, origin: str, foreign: list[str]) -> list[str]:

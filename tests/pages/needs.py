@@ -25,7 +25,7 @@ def _whole(*systems: str) -> Needs:
 
 NONE = Needs()
 NEEDS = {
-    "GET /home": Needs({"whmcs": 2, "salesforce": 1}),
+    "GET /home": Needs({"whmcs": 2, "salesforce": 2}),
     "GET /billing": Needs({"whmcs": 1}),
     "GET /billing/invoices/{invoice_id}": _whole("whmcs"),
     "GET /billing/payment-methods": Needs({"whmcs": 1}),
@@ -35,6 +35,7 @@ NEEDS = {
     "GET /checkout": _whole("whmcs", "salesforce"),
     "GET /orders": Needs({"salesforce": 1}),
     "GET /orders/{order_id}": _whole("salesforce"),
+    "GET /orders/{order_id}/cancellation": _whole("salesforce"),
     "GET /profile": Needs({"whmcs": 2}),
     "GET /profile/address": _whole("whmcs"),
     "GET /profile/details": _whole("whmcs"),
@@ -50,7 +51,7 @@ NEEDS = {
     "GET /api/v1/invoices": _whole("whmcs"),
     "GET /api/v1/invoices/{invoice_id}": _whole("whmcs"),
     "GET /api/v1/me/profile": _whole("whmcs"),
-    "GET /api/v1/me/status": Needs({"whmcs": 3, "salesforce": 1}),
+    "GET /api/v1/me/status": Needs({"whmcs": 4, "salesforce": 2}),
     "GET /api/v1/orders": _whole("salesforce"),
     "GET /api/v1/orders/{order_id}": _whole("salesforce"),
     "GET /api/v1/orders/{order_id}/events": _whole("salesforce"),

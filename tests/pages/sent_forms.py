@@ -41,6 +41,7 @@ FORMS = {
     "POST /checkout": Sent(needs=("whmcs", "salesforce"), page="/checkout"),
     "POST /link": Sent(LINK, ("whmcs", "salesforce")),
     "POST /notifications/read": Sent(),
+    "POST /orders/{order_id}/cancellation": Sent(needs=("salesforce",)),
     "POST /orders/{order_id}/install": Sent(needs=("salesforce",)),
     "POST /password/forgotten": Sent({"email": "nobody@mail.example"}),
     "POST /password/new": Sent({"token": "x", "new_password": "correct horse battery"}),

@@ -84,14 +84,14 @@ def render(
     """The page made from a template such as `billing/invoices.html`.
 
     The context always has `page` (Page) and `form` (an empty one unless given); the status is the form's unless given.
-    A form's refusal, or `trouble` in the context, says when to come back.
+    A form's refusal, or `trouble` or `refusal` in the context, says when to come back.
     """
     web: Web = request.app.state.web
     page = page_of(request)
     form = context.setdefault("form", Form())
     html = web.environments[page.language].get_template(template).render(context, page=page).encode()
     sent = dict(headers or {})
-    refusal = form.refusal or context.get("trouble")
+    refusal = form.refusal or context.get("trouble") or context.get("refusal")
     if refusal and refusal.retry_after:
         sent.setdefault("retry-after", str(refusal.retry_after))
     if len(html) > _WORTH_SQUEEZING and "gzip" in request.headers.get("accept-encoding", ""):
