@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 
-from portico.errors import Refusal, StillRunning, Trouble
+from portico.errors import Refusal, StillRunning
 from portico.i18n import _m
 from portico.orders.cancellation import cancel, must_be_cancellable, order_to_cancel
 from portico.orders.orders import OrderWithJournal
@@ -38,7 +38,7 @@ async def cancel_order(request: Request[Any, Any, Any], order_id: str) -> Respon
         known = await cancel(request.app.state.portal, request.user.customer, order_id)
     except StillRunning:
         return redirect(request, f"/orders/{order_id}/cancellation")
-    except (Refusal, Trouble) as refusal:
+    except Refusal as refusal:
         return render(request, TEMPLATE, status=refusal.status, order_id=order_id, order=None, refusal=refusal)
     return redirect(request, f"/orders/{known.order.id}", CANCELLED)
 
