@@ -45,10 +45,10 @@ class AboutIn(Body):
 
 
 class CaseIn(Body):
-    """A question."""
+    """A question: subject of at most 255 characters, description of at most 30,000, counted once they are cleaned."""
 
-    subject: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255})]
-    description: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 30000})]
+    subject: Annotated[str, Meta(extra_json_schema={"minLength": 1})]
+    description: Annotated[str, Meta(extra_json_schema={"minLength": 1})]
     priority: Annotated[str, Meta(extra_json_schema={"enum": ["high", "medium", "low"]})] = "medium"
     about: AboutIn | None = None
 
@@ -56,7 +56,7 @@ class CaseIn(Body):
 class CommentIn(Body):
     """At most 4,000 bytes of UTF-8: a Japanese character takes three."""
 
-    text: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 4000})]
+    text: Annotated[str, Meta(extra_json_schema={"minLength": 1})]
 
 
 class CommentOut(msgspec.Struct, frozen=True):
