@@ -114,6 +114,15 @@ async def test_collections_have_limits(org: Salesforce) -> None:
     assert [each["success"] for each in mixed] == [True] * 10
 
 
+@pytest.mark.parametrize("records", [[1], [None], [[]]])
+async def test_records_are_objects(org: Salesforce, records: list[Any]) -> None:
+    for method in ("POST", "PATCH"):
+        answer = await org.call(method, "/composite/sobjects", {"records": records})
+        assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
+    [result] = (await org.call("POST", "/composite/sobjects", {"records": [{"attributes": "Account"}]})).json()
+    assert result["errors"][0]["statusCode"] == "INVALID_TYPE"
+
+
 async def test_collections_judge_ids(org: Salesforce) -> None:
     gone = await org.create("Account", Name="Gone")
     await org.call("DELETE", f"/sobjects/Account/{gone}")

@@ -180,6 +180,8 @@ async def test_bodies_in_all_their_shapes(org: Salesforce) -> None:
     assert packed.status_code == 201
     broken = await org.http.post(address, content=b'{"Name": ', headers=headers)
     assert (broken.status_code, broken.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
+    half = await org.http.post(address, content=b'{"Name": "\\ud800"}', headers=headers)
+    assert (half.status_code, half.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
     form = await org.http.post(address, content=b"Name=x", headers={**headers, "Content-Type": "text/plain"})
     assert form.status_code == 415
     listing = await org.call("GET", "/sobjects/Account/describe", Accept_Encoding="gzip")

@@ -41,7 +41,7 @@ def create_ingest_job(call: Call) -> Answer:
     entity = entity_named(str(body.get("object", "")))
     if entity is None or is_closed(call.sandbox, entity):
         raise unknown_type(str(body.get("object", "")))
-    if body.get("operation") not in _OPERATIONS:
+    if str(body.get("operation")) not in _OPERATIONS:
         raise Refusal(Fault("INVALIDJOB", f"Operation {body.get('operation')} is not supported"))
     return Answer(200, _told(_new_job(call, entity, body, "Open", {"data": "", "results": []})))
 
@@ -108,7 +108,7 @@ def ingest_results(call: Call) -> Answer:
 
 
 def _new_job(call: Call, entity: Entity, body: Row, state: str, more: Row) -> Row:
-    delimiter, ending = body.get("columnDelimiter", "COMMA"), body.get("lineEnding", "LF")
+    delimiter, ending = str(body.get("columnDelimiter", "COMMA")), str(body.get("lineEnding", "LF"))
     if delimiter not in bulk_csv.DELIMITERS or ending not in bulk_csv.LINE_ENDINGS:
         raise Refusal(Fault("INVALIDJOB", "columnDelimiter or lineEnding is unknown"))
     now = wire_time(call.sandbox.clock.now())

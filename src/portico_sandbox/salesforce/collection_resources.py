@@ -146,6 +146,8 @@ def _records(call: Call) -> list[Row]:
     records = call.json_object().get("records")
     if not isinstance(records, list) or not records:
         raise envelope("The records are missing or empty")
+    if not all(isinstance(each, dict) for each in records):
+        raise envelope("Every record is an object")
     chunks = sum(1 for _ in groupby(records, key=_type_name))
     if chunks > _MOST_CHUNKS:
         code = knob(call.sandbox, "too_many_subrequests")

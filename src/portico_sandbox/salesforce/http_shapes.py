@@ -146,6 +146,9 @@ def _fields_of(content: bytes) -> dict[str, Any]:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        if b"\\u" in body:  # half a pair of surrogates is no text that could ever be answered
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Refusal(Fault("JSON_PARSER_ERROR", f"Unexpected character at {error}")) from error
+    return value

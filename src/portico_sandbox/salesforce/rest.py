@@ -148,7 +148,8 @@ def envelope(message: str) -> Refusal:
 
 def type_of(sandbox: Sandbox, body: Any) -> Entity:
     """The object that a record of a collection names in its attributes. Raises Refusal."""
-    name = (body.get("attributes") or {}).get("type") if isinstance(body, dict) else None
+    named = body.get("attributes") if isinstance(body, dict) else None
+    name = named.get("type") if isinstance(named, dict) else None
     if not isinstance(name, str):
         raise Refusal(Fault("INVALID_TYPE", "No sObject type is given in the attributes of the record", ()))
     entity = entity_named(name)
