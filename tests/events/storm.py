@@ -87,6 +87,10 @@ class Listeners:
         finally:
             os.kill(self.children[name].pid, signal.SIGCONT)
 
+    def has_stepped_back(self, name: str) -> bool:
+        """It noticed that it does not lead any more."""
+        return "listener.leadership.lost" in (self.folder / f"{name}.log").read_text()
+
     def sample(self, name: str) -> None:
         """Notes what a process that leads has used so far."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):

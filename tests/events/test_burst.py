@@ -45,6 +45,7 @@ async def listeners(office: Office, environment: dict[str, str], tmp_path: Path)
         await running.stop()
 
 
+@pytest.mark.timeout(300)
 async def test_nothing_is_lost(office: Office, listeners: Listeners, servers: Servers, world: dict[str, Any]) -> None:
     await _storm(office, listeners, servers, world, Size(3_000, 10))
 
@@ -86,9 +87,12 @@ async def _storm(office: Office, listeners: Listeners, servers: Servers, world: 
             await listeners.kill_leader()
         await office.sandbox.press("salesforce", "repeat-events", count="100")
         await office.sandbox.press("salesforce", "expire-replay", now="yes")
-        async with listeners.frozen_leader():
+        async with listeners.frozen_leader() as frozen:
             await _oddities(office, world)
             await until(lambda: _all_in(office, emitted), 300)
+            epoch = await listeners.epoch()
+        await until(lambda: listeners.has_stepped_back(frozen), 60)
+        assert await listeners.epoch() == epoch, "the thawed one leads no more"
         took = asyncio.get_running_loop().time() - began
     finally:
         sampling.cancel()

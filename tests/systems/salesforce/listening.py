@@ -20,7 +20,7 @@ class Listening:
         self.position = b""
 
     async def batch(self) -> Batch:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             batch = await anext(self._batches)
         self.position = batch.position
         return batch
