@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from portico_sandbox.buttons import ButtonRefused
-from portico_sandbox.salesforce.org_control import undelete_row
+from portico_sandbox.salesforce.org_control import show_a_field, undelete_row
 from tests.sandbox.salesforce_calling import Salesforce, salesforce_at
 
 
@@ -46,6 +46,17 @@ async def test_other_rows_know_times_alone(org: Salesforce) -> None:
     assert refused.status_code == 412
     assert (await org.call("PATCH", path, {"Phone": "2"}, If_Unmodified_Since=changed)).status_code == 204
     assert (await org.call("GET", path, If_Modified_Since="not a date")).status_code == 200
+
+
+async def test_descriptions_change_with_rights(org: Salesforce) -> None:
+    path = "/sobjects/Contact/describe"
+    seen = (await org.call("GET", path)).headers["Last-Modified"]
+    assert (await org.call("GET", path, If_Modified_Since=seen)).status_code == 304
+    await show_a_field(org.sandbox, "Contact", "Title")
+    fresh = await org.call("GET", path, If_Modified_Since=seen)
+    assert fresh.status_code == 200
+    assert "Title" not in [each["name"] for each in fresh.json()["fields"]]
+    assert (await org.call("GET", path, If_Modified_Since=fresh.headers["Last-Modified"])).status_code == 304
 
 
 async def test_changed_and_deleted_rows_are_listed(org: Salesforce) -> None:

@@ -46,6 +46,12 @@ def is_closed(sandbox: Sandbox, entity: Entity) -> bool:
     return bool(row and row["closed"])
 
 
+def changed_at(sandbox: Sandbox, entity: Entity) -> str:
+    """When the user's rights on the object last changed, as rows are stamped; empty: never."""
+    row = sandbox.store.get(_TABLE, entity.name)
+    return row.get("at", "") if row else ""
+
+
 def show_field(sandbox: Sandbox, entity: Entity, field_name: str, shown: bool) -> None:
     """Field-level security of one field. Raises AlwaysVisible, and KeyError where there is no such field."""
     field = entity.field(field_name)
@@ -56,14 +62,18 @@ def show_field(sandbox: Sandbox, entity: Entity, field_name: str, shown: bool) -
     row = sandbox.store.get(_TABLE, entity.name) or {"hidden": [], "closed": False}
     hidden = set(row["hidden"]) - {field.name} if shown else {*row["hidden"], field.name}
     with sandbox.store.begin() as tx:
-        tx.put(_TABLE, entity.name, {**row, "hidden": sorted(hidden)})
+        tx.put(_TABLE, entity.name, {**row, "hidden": sorted(hidden), "at": _stamp(sandbox)})
 
 
 def open_object(sandbox: Sandbox, entity: Entity, is_open: bool) -> None:
     """The user's permission for a whole object."""
     row = sandbox.store.get(_TABLE, entity.name) or {"hidden": []}
     with sandbox.store.begin() as tx:
-        tx.put(_TABLE, entity.name, {**row, "closed": not is_open})
+        tx.put(_TABLE, entity.name, {**row, "closed": not is_open, "at": _stamp(sandbox)})
+
+
+def _stamp(sandbox: Sandbox) -> str:
+    return f"{sandbox.clock.now():%Y-%m-%dT%H:%M:%S}.000+0000"
 
 
 @lru_cache(maxsize=256)

@@ -18,7 +18,7 @@ _VALIDATED = "Account"
 
 def check_conditions(call: Call, entity: Entity, row: Row) -> bool:
     """True where the caller's copy is still good (304). Raises Refusal (412) where a precondition fails."""
-    tag, changed = _tag(row), _changed(row)
+    tag, changed = _tag(row), _moment_of(row["SystemModstamp"])
     has_tags = entity.name == _VALIDATED
     wanted = call.headers.get("if-match", "") if has_tags else ""
     unmodified_since = _moment(call.headers.get("if-unmodified-since"))
@@ -30,19 +30,28 @@ def check_conditions(call: Call, entity: Entity, row: Row) -> bool:
     known = call.headers.get("if-none-match", "") if has_tags else ""
     if known:
         return _names(known, tag)
+    return is_known(call, row["SystemModstamp"])
+
+
+def is_known(call: Call, stamp: str) -> bool:
+    """Whether the caller asks only for what changed after this moment (as rows are stamped), or later ones."""
     since = _moment(call.headers.get("if-modified-since"))
-    return since is not None and changed <= since
+    return since is not None and _moment_of(stamp) <= since
+
+
+def last_modified(stamp: str) -> dict[str, str]:
+    return {"Last-Modified": format_datetime(_moment_of(stamp), usegmt=True)}
 
 
 def stamps_of(entity: Entity, row: Row) -> dict[str, str]:
     """What a caller needs for a conditional request later."""
-    stamps = {"Last-Modified": format_datetime(_changed(row), usegmt=True)}
+    stamps = last_modified(row["SystemModstamp"])
     return {**stamps, "ETag": _tag(row)} if entity.name == _VALIDATED else stamps
 
 
-def _changed(row: Row) -> datetime:
+def _moment_of(stamp: str) -> datetime:
     """To the second, which is all that HTTP can tell."""
-    return datetime.fromisoformat(row["SystemModstamp"][:19]).replace(tzinfo=UTC)
+    return datetime.fromisoformat(stamp[:19]).replace(tzinfo=UTC)
 
 
 def _tag(row: Row) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from portico_sandbox.salesforce.access import is_closed, visible
+from portico_sandbox.salesforce.access import changed_at, is_closed, visible
 from portico_sandbox.salesforce.changes import wire_time
+from portico_sandbox.salesforce.conditions import is_known, last_modified
 from portico_sandbox.salesforce.describe import described, summary
 from portico_sandbox.salesforce.errors import Fault, Refusal, not_found
 from portico_sandbox.salesforce.lookup import rows_of, value_of
-from portico_sandbox.salesforce.objects import ENTITIES
+from portico_sandbox.salesforce.objects import ENTITIES, ORGANIZATION
 from portico_sandbox.salesforce.rest import Answer, Call
 from portico_sandbox.salesforce.schema import Entity
 from portico_sandbox.salesforce.soql_records import attributes
@@ -40,8 +41,12 @@ def describe_basics(call: Call) -> Answer:
 
 
 def describe_object(call: Call) -> Answer:
+    stamp = max(_made_at(call), changed_at(call.sandbox, call.entity))
+    if is_known(call, stamp):
+        return Answer(304, b"", last_modified(stamp))
     open_children = [each for each in ENTITIES if not is_closed(call.sandbox, each)]
-    return Answer(200, described(call.seen_entity, call.version, {each.name for each in open_children}))
+    body = described(call.seen_entity, call.version, {each.name for each in open_children})
+    return Answer(200, body, last_modified(stamp))
 
 
 def recent_items(call: Call) -> Answer:
@@ -87,6 +92,13 @@ def limits(call: Call) -> Answer:
     }
     body: dict[str, Any] = {name: {"Max": most, "Remaining": most} for name, most in untouched.items()}
     return Answer(200, {"DailyApiRequests": {"Max": allowed, "Remaining": max(allowed - used, 0)}, **body})
+
+
+def _made_at(call: Call) -> str:
+    """When the org, and its objects with it, were set up."""
+    return max(
+        (row["SystemModstamp"] for row in rows_of(call.sandbox.store, ORGANIZATION)), default="1970-01-01T00:00:00"
+    )
 
 
 def _latest(call: Call, entity: Entity) -> list[Row]:
