@@ -109,6 +109,22 @@ async def test_a_platform_event_starts_fulfillment(office: Office, world: dict[s
         assert await _begun(asked) >= {first, second}
 
 
+async def test_a_platform_event_beside_the_channel(office: Office, world: dict[str, Any]) -> None:
+    """As the org publishes it; it changes nothing of what is copied, and resumes at a position of its own."""
+    account = world["customers"]["ready"][0]["sf_account_id"]
+    async with office.with_salesforce(provision_topics=(ASKED,)) as asked, asked.listening():
+        await until(lambda: _heard(asked, 2))
+        order_id = await asked.order(account)
+        epoch = await asked.cache_epoch()
+        await asked.sandbox.press("salesforce", "publish-platform-event", values=json.dumps({"Order_Id__c": order_id}))
+        await until(lambda: asked.has(1, PROVISION))
+        await until(lambda: asked.has(1, "OrderItem"))
+        [row] = await asked.events(PROVISION)
+        assert row["body"]["order_ids"] == [order_id] and await asked.cache_epoch() == epoch
+        positions = await asked.rows("SELECT DISTINCT replay_id, feeds_copies FROM change_position")
+        assert sorted(row["feeds_copies"] for row in positions) == [False, True]
+
+
 async def test_no_platform_event_by_default(office: Office) -> None:
     assert office.portal.settings.salesforce.provision_topics == ()
 
