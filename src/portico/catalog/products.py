@@ -13,11 +13,12 @@ from portico.freshness import AVAILABILITY, CATALOG, ELIGIBILITY
 from portico.money import Money
 from portico.portal import Portal
 from portico.systems.salesforce import accounts, catalog
-from portico.systems.salesforce.catalog import Availability, Product
-from portico.systems.salesforce.catalog import BillingCycle as BillingCycle
-from portico.systems.salesforce.catalog import Category as Category
-from portico.systems.salesforce.catalog import ItemClass as ItemClass
-from portico.systems.salesforce.catalog import SimKind as SimKind
+from portico.systems.salesforce.catalog import Availability, BillingCycle, Category, ItemClass, Product, SimKind
+
+__all__ = [
+    "CATEGORIES", "BillingCycle", "Category", "Eligibility", "ItemClass", "Offer", "Offers", "Product", "SimKind",
+    "availability", "eligibility_of", "is_eligible", "offers_for", "products",
+]  # fmt: skip
 
 CATEGORIES = ("Mobile", "Internet", "VPN", "Other")
 
