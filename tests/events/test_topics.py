@@ -163,6 +163,17 @@ async def test_a_topic_that_we_may_not_read_is_never_healthy(office: Office) -> 
     assert script.subscribed == 0
 
 
+async def test_a_refused_token_is_said(office: Office) -> None:
+    stopping = asyncio.Event()
+    async with office.with_salesforce(client_id="nobody") as refused:
+        running = asyncio.create_task(listener.listen(refused.portal, stopping))
+        try:
+            await until(lambda: refused.rows("SELECT 1 FROM change_position WHERE problem LIKE '%token%'"))
+        finally:
+            stopping.set()
+            await running
+
+
 async def test_a_position_of_another_org_means_nothing(office: Office) -> None:
     async with office.listening():
         epoch = await office.cache_epoch()

@@ -48,7 +48,10 @@ EXPECT = text("""
     SELECT topic, topic = ANY(:fed) FROM unnest(CAST(:topics AS text[])) AS topic ON CONFLICT (topic) DO NOTHING
 """)
 FORGET_OTHERS = text("DELETE FROM change_position WHERE NOT topic = ANY(:topics)")
-PROBLEM = text("UPDATE change_position SET problem = :problem WHERE topic = :topic AND epoch = :epoch")
+PROBLEM = text("""
+    UPDATE change_position SET problem = :problem
+    WHERE topic = :topic AND epoch = coalesce(CAST(:epoch AS bigint), epoch)
+""")
 
 
 async def listen(portal: Portal, stopping: asyncio.Event) -> None:
@@ -157,9 +160,8 @@ class _Following:
             await self._portal.cache.retire()
 
     async def _note_problem(self, problem: str) -> None:
-        if self._term is None:
-            return
-        values = {"topic": self._topic, "epoch": self._term.epoch, "problem": problem[:500]}
+        epoch = self._term.epoch if self._term else None  # without a token there is no term, and that must be said too
+        values = {"topic": self._topic, "epoch": epoch, "problem": problem[:500]}
         async with self._portal.db.begin() as tx:
             await tx.execute(PROBLEM, values)
 
