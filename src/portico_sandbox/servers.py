@@ -17,6 +17,9 @@ from portico_sandbox.salesforce.keys import Keys
 _GRACE_SECONDS = 1
 """What a hung answer or an open stream is given at the end; then it is cancelled."""
 
+_IDLE_SECONDS = 900
+"""Far longer than a caller pauses: a connection that we close while the next request is under way fails that one."""
+
 
 @dataclass(frozen=True)
 class Listener:
@@ -61,6 +64,7 @@ def _config(listener: Listener) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_IDLE_SECONDS,
         ssl_certfile=listener.tls.server_certificate if listener.tls else None,
         ssl_keyfile=listener.tls.server_key if listener.tls else None,
     )
