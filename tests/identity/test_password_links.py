@@ -139,7 +139,8 @@ async def test_sixteen_at_once_use_it_once(process: Process, sandbox: SandboxCon
 async def test_made_up_tokens(process: Process, token: str) -> None:
     async with process.client() as client:
         answer = await client.post(SET, json={"token": token, "new_password": NEW})
-        assert (answer.status_code, answer.json()["code"]) == (410, "password_link_wrong")
+        refused = (422, "input_wrong") if "\0" in token else (410, "password_link_wrong")  # no field takes a NUL
+        assert (answer.status_code, answer.json()["code"]) == refused
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a\u0000b", "a@b", "x" * 300 + "@mail.example"])
