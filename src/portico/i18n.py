@@ -127,3 +127,9 @@ def format_datetime(moment: datetime, language: str, zone: tzinfo) -> str:
     """`Nov 30, 2026, 2:02 PM` or `2026年11月30日 14:02` in the zone. `moment` is aware."""
     local = moment.astimezone(zone)
     return f"{format_date(local, language)}{_BETWEEN.get(language, ' ')}{format_time(moment, language, zone)}"
+
+
+def zone_name(moment: datetime, zone: tzinfo) -> str:
+    """`JST`, or `UTC+03` for a zone without letters, as it is at this moment."""
+    name = moment.astimezone(zone).tzname() or "UTC"
+    return name if name.isalpha() else f"UTC{name}"

@@ -68,6 +68,8 @@ async def test_somebody_who_has_everything(enter: Enter) -> None:
     assert said["next_bill"]["gross"] == {"amount": "5280", "currency": "JPY"}
     assert (said["due"]["invoices"], said["due"]["overdue"], said["open_cases"]) == (1, 0, 1)
     assert (said["tasks"], said["unavailable"]) == ([], [])
+    listed = [(await browser.client.get(f"/api/v1/{part}")).json()["as_of"] for part in ("invoices", "subscriptions")]
+    assert said["as_of"] <= min(listed), "as old as its oldest part"
 
 
 async def test_a_bill_that_is_there_already_is_not_the_next_one(enter: Enter) -> None:

@@ -34,7 +34,7 @@ NOBODYS = {
     "invoice": "1",
     "service": "1",
     "product": "NO-SUCH-SKU",
-    "own cart line": "19",
+    "own cart line": "00000000-0000000000000000-1",
     "case": "500000000000001AAA",
     "session": "9f1f6f5e-0000-4000-8000-000000000002",
 }
@@ -121,7 +121,7 @@ async def things_of_the_owner(portal: Portal, owner: httpx2.AsyncClient) -> Thin
         "invoice": str(OWNER.invoices[0].id),
         "service": str(OWNER.services[0].id),
         "product": "NET-FIBER-1G",  # the stranger's account is not eligible for it
-        "own cart line": "2",
+        "own cart line": await _cart_line(owner),
         "case": case.json()["id"],
         "session": str(session),
     }
@@ -132,6 +132,12 @@ async def things_of_the_owner(portal: Portal, owner: httpx2.AsyncClient) -> Thin
 async def _put_cart(client: httpx2.AsyncClient, items: list[dict[str, Any]]) -> None:
     answer = await client.put("/api/v1/cart", json={"items": items})
     assert answer.status_code == 200, answer.text
+
+
+async def _cart_line(client: httpx2.AsyncClient) -> str:
+    """The last one, as the page names it."""
+    page = (await client.get("/cart")).text
+    return [str(found[1]) for found in re.finditer(r"/cart/items/([^/]+)/removal", page)][-1]
 
 
 async def _make_installable(portal: Portal, order_id: str) -> None:

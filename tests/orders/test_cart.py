@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx2
 import pytest
 
-from portico.errors import InputWrong
+from portico.errors import CartChanged, InputWrong, NotFound
 from portico.orders.cart import CartItem, add_to_cart, priced_cart, put_cart, remove_from_cart
 from tests.fixtures.sandbox import SandboxControl
 from tests.orders.shop import ALICE, ESIM, KEN, SIM_CARD, SUPPORT, VPN, Shop, known
@@ -46,7 +47,7 @@ async def test_a_plan_brings_its_fee_and_takes_it_along(shop: Shop) -> None:
     await add_to_cart(shop.portal, shop.customer, ESIM, eid=EID)
     await add_to_cart(shop.portal, shop.customer, VPN)
     assert await _lines(shop) == [(ESIM, 1), (FEE, 1), (VPN, 1)]
-    await remove_from_cart(shop.portal, shop.customer, 0)
+    await _take_out(shop, 0)
     assert await _lines(shop) == [(VPN, 1)]
 
 
@@ -54,7 +55,7 @@ async def test_two_plans_have_two_fees_and_one_has_one(shop: Shop) -> None:
     for ending in "12":
         await add_to_cart(shop.portal, shop.customer, ESIM, eid=EID[:-1] + ending)
     assert await _lines(shop) == [(ESIM, 1), (FEE, 1), (ESIM, 1), (FEE, 1)]
-    await remove_from_cart(shop.portal, shop.customer, 2)
+    await _take_out(shop, 2)
     assert await _lines(shop) == [(ESIM, 1), (FEE, 1)]
 
 
@@ -62,7 +63,7 @@ async def test_a_fee_can_not_be_saved(shop: Shop) -> None:
     """Two plans and one of their fees taken out: neither plan can be ordered so."""
     for ending in "12":
         await add_to_cart(shop.portal, shop.customer, ESIM, eid=EID[:-1] + ending)
-    await remove_from_cart(shop.portal, shop.customer, 1)
+    await _take_out(shop, 1)
     cart = await priced_cart(shop.portal, shop.customer)
     assert not cart.is_orderable and [line.item.sku for line in cart.lines if line.problem] == [ESIM, ESIM]
 
@@ -72,9 +73,9 @@ async def test_one_installation_for_all_that_needs_it(shop: Shop) -> None:
     for sku in (FIBER, WEEKEND):
         await add_to_cart(ken.portal, ken.customer, sku)
     assert await _lines(ken) == [(FIBER, 1), (INSTALLATION, 1), (WEEKEND, 1)]
-    await remove_from_cart(ken.portal, ken.customer, 0)
+    await _take_out(ken, 0)
     assert await _lines(ken) == [(INSTALLATION, 1), (WEEKEND, 1)]
-    await remove_from_cart(ken.portal, ken.customer, 1)
+    await _take_out(ken, 1)
     assert await _lines(ken) == []
 
 
@@ -130,7 +131,44 @@ async def test_the_cart_is_on_every_device_and_outlives_redis(shop: Shop, alice:
     await shop.portal.cache.retire()
     again = (await alice.get("/api/v1/cart")).json()
     assert (again["items"][0]["quantity"], again["one_time"]["net"]["amount"]) == (2, "10000")
+    assert again["as_of"] == (await alice.get("/api/v1/catalog")).json()["as_of"], "the prices' age"
     assert ALICE.email == shop.person.email
+
+
+async def test_a_removal_that_comes_twice_removes_once(shop: Shop) -> None:
+    for sku in (VPN, SUPPORT, SUPPORT):
+        await add_to_cart(shop.portal, shop.customer, sku)
+    first, second, third = (line.id for line in (await priced_cart(shop.portal, shop.customer)).lines)
+    assert second == third != first
+    left = [await remove_from_cart(shop.portal, shop.customer, second) for _ in "12"]
+    assert [cart.count for cart in left] == [2, 2] and await _lines(shop) == [(VPN, 1), (SUPPORT, 1)]
+    await add_to_cart(shop.portal, shop.customer, SIM_CARD)
+    await remove_from_cart(shop.portal, shop.customer, first)
+    assert [sku for sku, _ in await _lines(shop)] == [SUPPORT, SIM_CARD, "MOB-ACT-SIM"], "others may come meanwhile"
+
+
+async def test_removals_at_once_remove_one(shop: Shop) -> None:
+    await put_cart(shop.portal, shop.customer, [CartItem(SUPPORT)] * 3)
+    line = (await priced_cart(shop.portal, shop.customer)).lines[0].id
+    await asyncio.gather(*(remove_from_cart(shop.portal, shop.customer, line) for _ in range(5)))
+    assert await _lines(shop) == [(SUPPORT, 1)] * 2
+
+
+async def test_a_line_that_was_not_seen_is_not_removed(shop: Shop) -> None:
+    await add_to_cart(shop.portal, shop.customer, SUPPORT)
+    line = (await priced_cart(shop.portal, shop.customer)).lines[0].id
+    await add_to_cart(shop.portal, shop.customer, SUPPORT)
+    with pytest.raises(CartChanged):
+        await remove_from_cart(shop.portal, shop.customer, line)
+    for nobodys in ("0", "00000000-0000000000000000-1", ""):
+        with pytest.raises(NotFound):
+            await remove_from_cart(shop.portal, shop.customer, nobodys)
+    assert await _lines(shop) == [(SUPPORT, 1)] * 2
+
+
+async def _take_out(shop: Shop, position: int) -> None:
+    lines = (await priced_cart(shop.portal, shop.customer)).lines
+    await remove_from_cart(shop.portal, shop.customer, lines[position].id)
 
 
 async def _lines(shop: Shop) -> list[tuple[str, int]]:

@@ -37,7 +37,7 @@ FORMS = {
     "POST /billing/invoices/{invoice_id}/pay": Sent(needs=("whmcs",)),
     "POST /billing/payment-methods/manage": Sent({"next": "/checkout"}, ("whmcs",)),
     "POST /cart/items": Sent({"sku": "MOB-ESIM-10GB", "eid": EID}, ("salesforce",)),
-    "POST /cart/items/{position}/removal": Sent(needs=("salesforce",)),
+    "POST /cart/items/{line}/removal": Sent(needs=("salesforce",)),
     "POST /checkout": Sent(needs=("whmcs", "salesforce"), page="/checkout"),
     "POST /link": Sent(LINK, ("whmcs", "salesforce")),
     "POST /notifications/read": Sent(),

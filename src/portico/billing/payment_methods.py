@@ -35,11 +35,14 @@ async def gateway_names(portal: Portal) -> dict[str, str]:
         return {}
 
 
-async def must_have_payment_method(portal: Portal, customer: Customer) -> None:
-    """Raises PaymentMethodMissing. Read live at this moment: a copy never decides about an order."""
+async def must_have_payment_method(portal: Portal, customer: Customer) -> list[PayMethod]:
+    """Those that are good today. Raises PaymentMethodMissing. Read live: a copy never decides about an order."""
+    day = today(portal)
     methods = await pay_methods.get_pay_methods(portal.whmcs, customer.whmcs_client_id)
-    if not pay_methods.has_usable(methods, today(portal)):
+    usable = [method for method in methods if method.is_usable(day)]
+    if not usable:
         raise PaymentMethodMissing()
+    return usable
 
 
 async def came_back(portal: Portal, customer: Customer) -> None:

@@ -13,7 +13,7 @@ from portico.home.summary import Part, Summary, summary_of
 from portico.home.tasks import Code, tasks_of
 from portico.portal import Portal
 from portico.web import language
-from portico.web.shapes import MoneyShape, money_shape
+from portico.web.shapes import Moment, MoneyShape, money_shape
 
 
 class DueOut(msgspec.Struct, frozen=True):
@@ -43,7 +43,8 @@ class TaskOut(msgspec.Struct, frozen=True):
 
 class StatusOut(msgspec.Struct, frozen=True):
     """A part whose system is down is null, and its name stands in `unavailable`. `tasks`: the most urgent first, of the
-    parts that could be read. `next_bill` is null also where nothing will be billed."""
+    parts that could be read. `next_bill` is null also where nothing will be billed. `as_of` is of the oldest part, and
+    null where none could be read."""
 
     due: DueOut | None
     active_services: int | None
@@ -55,6 +56,7 @@ class StatusOut(msgspec.Struct, frozen=True):
     cases_that_need_you: int | None
     tasks: list[TaskOut]
     unavailable: list[str]
+    as_of: Moment | None
 
 
 @get("/api/v1/me/status", access="customer", operation_id="read_status", summary="What the home page shows")
@@ -80,6 +82,7 @@ async def status(request: Request[Any, Any, Any]) -> StatusOut:
             for task in tasks_of(portal, summary, request.user.unread)
         ],
         unavailable=_unavailable(summary),
+        as_of=min((part.as_of for part in summary.parts if part.as_of), default=None),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -71,8 +71,12 @@ class Summary:
     """Open ones, those that wait for the customer first."""
 
     @property
+    def parts(self) -> tuple[Part[Any], ...]:
+        return self.due, self.services, self.orders, self.methods, self.cases
+
+    @property
     def is_whole(self) -> bool:
-        return not any(part.trouble for part in (self.due, self.services, self.orders, self.methods, self.cases))
+        return not any(part.trouble for part in self.parts)
 
     @property
     def is_new(self) -> bool:

@@ -21,13 +21,14 @@ from portico.errors import (
     TooManyStreams,
 )
 from portico.orders.cancellation import cancel
-from portico.orders.cart import CartItem, PricedCart, Totals, priced_cart, put_cart
+from portico.orders.cart import CartItem, PricedCart, priced_cart, put_cart
 from portico.orders.checkout import place_order
 from portico.orders.live import Live, StepEvent
 from portico.orders.orders import OrderWithJournal, order_for, order_with_journal, orders_with_journals
 from portico.orders.progress import ProgressStep, StatusCode, StepState, progress_of, status_of
 from portico.orders.refusals import OrderApproved, OrderNotCancellable, OrderNotKnownYet
 from portico.orders.shipping import checked_address
+from portico.orders.totals import Totals
 from portico.portal import Portal
 from portico.web import language, read_json
 from portico.web.openapi_problems import REMOTE
@@ -99,13 +100,15 @@ class TotalsOut(msgspec.Struct, frozen=True):
 
 
 class CartOut(msgspec.Struct, frozen=True):
-    """`digest` changes with every line and every price: give it back to POST /orders."""
+    """`digest` changes with every line and every price: give it back to POST /orders. `as_of` is the prices' age; the
+    lines are always as they are."""
 
     items: list[CartLineOut]
     monthly: TotalsOut
     one_time: TotalsOut
     orderable: bool
     digest: str
+    as_of: Moment
 
 
 class StepOut(msgspec.Struct, frozen=True):
@@ -276,7 +279,9 @@ def _cart(request: Request[Any, Any, Any], cart: PricedCart) -> CartOut:
         )
         for line in cart.lines
     ]
-    return CartOut(lines, _totals(cart.monthly), _totals(cart.one_time), cart.is_orderable, cart.digest)
+    return CartOut(
+        lines, _totals(cart.sums.monthly), _totals(cart.sums.one_time), cart.is_orderable, cart.digest, cart.as_of
+    )
 
 
 def _totals(totals: Totals) -> TotalsOut:

@@ -7,7 +7,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico.catalog.products import Offer, Offers, offers_for
 from portico.customer import Customer
-from portico.errors import FieldFault, InputWrong, NotFound
+from portico.errors import CartChanged, FieldFault, InputWrong, NotFound
 from portico.i18n import Message, _m
 from portico.money import Money
+from portico.orders.totals import Sums, sums_of
 from portico.portal import Portal
 from portico.systems.salesforce.catalog import Product
 
@@ -54,9 +56,15 @@ class Cart:
     items: tuple[CartItem, ...]
     checkout_key: UUID
 
+    @property
+    def count(self) -> int:
+        return sum(item.quantity for item in self.items)
+
 
 @dataclass(frozen=True)
 class CartLine:
+    id: str
+    """Names it for its removal, among the lines that this customer has now."""
     item: CartItem
     offer: Offer | None
     """None: no longer for this customer, or gone from the catalog."""
@@ -68,26 +76,14 @@ class CartLine:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """Catalog prices are net; tax is what WHMCS will add, line by line rounded down."""
-
-    net: Money
-    tax: Money
-
-    @property
-    def gross(self) -> Money:
-        return self.net + self.tax
-
-
-@dataclass(frozen=True)
 class PricedCart:
     lines: tuple[CartLine, ...]
-    monthly: Totals
-    one_time: Totals
-    tax_percent: str
+    sums: Sums
     checkout_key: UUID
     digest: str
     """Of everything that the customer sees and agrees to: items, prices, options."""
+    as_of: datetime
+    """Of the oldest of the copies that the prices come from; the lines are our own, and live."""
 
     @property
     def is_orderable(self) -> bool:
@@ -114,10 +110,10 @@ async def cart_of(portal: Portal, customer: Customer) -> Cart:
 async def priced_cart(portal: Portal, customer: Customer) -> PricedCart:
     """The cart with today's prices and what stands in the way of ordering it."""
     cart = await cart_of(portal, customer)
-    return price(portal, cart, await offers_for(portal, customer))
+    return price(portal, customer, cart, await offers_for(portal, customer))
 
 
-async def add_to_cart(portal: Portal, customer: Customer, sku: str, *, eid: str = "") -> None:
+async def add_to_cart(portal: Portal, customer: Customer, sku: str, *, eid: str = "") -> Cart:
     """Adds one, and what it requires (the activation fee). Raises NotFound, InputWrong."""
     offers = await offers_for(portal, customer)
     offer = offers.of(sku)
@@ -125,19 +121,29 @@ async def add_to_cart(portal: Portal, customer: Customer, sku: str, *, eid: str 
     if not offer.can_be_ordered:
         raise InputWrong(FieldFault("/sku", SOLD_OUT))
     async with portal.db.begin() as tx:
-        items = [*(await read_cart(tx, portal, customer)).items, item]
-        await _write(tx, portal, customer, [*items, *_missing(offers, items, offer.required)])
+        cart = await read_cart(tx, portal, customer)
+        items = [*cart.items, item]
+        return await _change(tx, portal, customer, cart, [*items, *_missing(offers, items, offer.required)])
 
 
-async def remove_from_cart(portal: Portal, customer: Customer, position: int) -> None:
-    """Removes one line (from 0), and what only it required. Raises NotFound."""
+async def remove_from_cart(portal: Portal, customer: Customer, line: str) -> Cart:
+    """Removes the line of this id, and what only it required; one that has gone already is no fault, so that whoever
+    got no answer may press again. Raises NotFound for what is no line of theirs, CartChanged.
+    """
+    if not line.startswith(_mark(customer)):
+        raise NotFound("cart line")
+    cart = await cart_of(portal, customer)
+    if _position(customer, cart, line) is None:
+        return cart
     offers = await offers_for(portal, customer)
     async with portal.db.begin() as tx:
-        items = list((await read_cart(tx, portal, customer)).items)
-        if not 0 <= position < len(items):
-            raise NotFound("cart line")
+        cart = await read_cart(tx, portal, customer)
+        position = _position(customer, cart, line)
+        if position is None:
+            return cart
+        items = list(cart.items)
         gone = items.pop(position)
-        await _write(tx, portal, customer, _without_orphans(offers, items, gone))
+        return await _change(tx, portal, customer, cart, _without_orphans(offers, items, gone))
 
 
 async def put_cart(portal: Portal, customer: Customer, items: Sequence[CartItem]) -> None:
@@ -180,21 +186,56 @@ async def take_out(
     await tx.execute(NEW_KEY, {"user_id": customer.user_id, "key": uuid4()})
 
 
-def price(portal: Portal, cart: Cart, offers: Offers) -> PricedCart:
+def price(portal: Portal, customer: Customer, cart: Cart, offers: Offers) -> PricedCart:
     by_sku = {offer.product.sku: offer for offer in offers.items}
     lines = tuple(
-        CartLine(item, by_sku.get(item.sku), _problem(item, by_sku.get(item.sku), cart.items, offers))
+        CartLine(
+            _line_id(customer, cart, item),
+            item,
+            by_sku.get(item.sku),
+            _problem(item, by_sku.get(item.sku), cart.items, offers),
+        )
         for item in cart.items
     )
     seen = [(line.item.sku, line.item.quantity, line.item.eid, str(line.net)) for line in lines]
     return PricedCart(
         lines,
-        _totals(portal, lines, "Monthly"),
-        _totals(portal, lines, "One time"),
-        f"{portal.settings.portal.tax_rate * 100:f}".rstrip("0").rstrip(".") + " %",
+        sums_of(portal, [(line.offer.product.billing_cycle, line.net) for line in lines if line.offer and line.net]),
         cart.checkout_key,
-        hashlib.sha256(repr((cart.checkout_key, seen)).encode()).hexdigest()[:32],
+        _digest(cart.checkout_key, seen)[:32],
+        offers.as_of,
     )
+
+
+def _line_id(customer: Customer, cart: Cart, item: CartItem) -> str:
+    """By what it is, not by where it stands: other lines may come and go. Lines that are alike share one id, which
+    says how many there are, so that of a removal that comes twice the second finds nothing to do.
+    """
+    return f"{_kind(customer, cart, item)}-{cart.items.count(item)}"
+
+
+def _kind(customer: Customer, cart: Cart, item: CartItem) -> str:
+    return _mark(customer) + _digest(cart.checkout_key, item.sku, item.quantity, item.eid)[:16]
+
+
+def _mark(customer: Customer) -> str:
+    """Begins the id of every line that this customer ever had."""
+    return f"{_digest(customer.user_id)[:8]}-"
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _position(customer: Customer, cart: Cart, line: str) -> int | None:
+    """Where the line stands; None: it has gone. Raises CartChanged where there are more like it than were seen."""
+    kind, _, seen = line.rpartition("-")
+    alike = [at for at, item in enumerate(cart.items) if _kind(customer, cart, item) == kind]
+    if not alike or str(len(alike)) == seen:
+        return alike[0] if alike else None
+    if seen.isascii() and seen.isdigit() and len(alike) < int(seen[:9]):
+        return None
+    raise CartChanged()
 
 
 def _problem(item: CartItem, offer: Offer | None, items: Sequence[CartItem], offers: Offers) -> Message | None:
@@ -212,17 +253,6 @@ def _problem(item: CartItem, offer: Offer | None, items: Sequence[CartItem], off
     if product.item_class == "Activation" and _requiring(offers, product) and not _wanted(offers, items, product):
         return NEEDS_PLAN
     return None
-
-
-def _totals(portal: Portal, lines: Sequence[CartLine], cycle: str) -> Totals:
-    rate = portal.settings.portal.tax_rate
-    zero = Money(rate * 0, portal.settings.portal.currency).rounded()
-    net, tax = zero, zero
-    for line in lines:
-        if line.offer is not None and line.net is not None and line.offer.product.billing_cycle == cycle:
-            net += line.net
-            tax += line.net.tax(rate)
-    return Totals(net, tax)
 
 
 def _checked(offers: Offers, item: CartItem, at: str, faults: list[FieldFault]) -> CartItem:
@@ -292,6 +322,13 @@ def _held(items: Iterable[CartItem]) -> Counter[str]:
     for item in items:
         held[item.sku] += item.quantity
     return held
+
+
+async def _change(
+    tx: AsyncConnection, portal: Portal, customer: Customer, cart: Cart, items: Sequence[CartItem]
+) -> Cart:
+    await _write(tx, portal, customer, items)
+    return replace(cart, items=tuple(items))
 
 
 async def _write(tx: AsyncConnection, portal: Portal, customer: Customer, items: Sequence[CartItem]) -> None:

@@ -109,7 +109,7 @@ async def _checked_order(
         offers_for(portal, customer), must_have_payment_method(portal, customer), profile_of(portal, customer)
     )
     async with portal.db.begin() as tx:
-        cart = price(portal, await read_cart(tx, portal, customer), offers)
+        cart = price(portal, customer, await read_cart(tx, portal, customer), offers)
     if checkout_key not in (None, cart.checkout_key) or seen not in (None, cart.digest) or not cart.lines:
         raise CartChanged()
     if not cart.is_orderable:

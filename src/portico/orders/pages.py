@@ -19,18 +19,20 @@ from portico.errors import (
     StillRunning,
     Trouble,
 )
-from portico.i18n import _m
-from portico.orders.cart import add_to_cart, priced_cart, remove_from_cart
+from portico.i18n import Message, _m
+from portico.orders.cart import Cart, add_to_cart, priced_cart, remove_from_cart
 from portico.orders.checkout import place_order, placement_for, shipping_address
 from portico.orders.installs import code_was_shown, qr_code
 from portico.orders.orders import order_with_journal, orders_with_journals
 from portico.orders.progress import progress_of, status_of
 from portico.orders.timeline import CANCELLED, is_being_cancelled, is_cancelled_by_customer
+from portico.orders.totals import sums_of_order
 from portico.portal import Portal
 from portico.web import Form, paging, read_form, redirect, render, show_cart_count
 
 ADDED = _m("Added to your cart.")
 REMOVED = _m("Removed from your cart.")
+CHANGED = _m("Your cart has changed meanwhile. Look at it again, then remove what you do not want.")
 PLACED = _m("Thank you. We have received your order.")
 
 
@@ -52,17 +54,20 @@ async def add_item(request: Request[Any, Any, Any]) -> Response[bytes]:
     portal: Portal = request.app.state.portal
     sku = form.text("sku", most=80)
     try:
-        await add_to_cart(portal, request.user.customer, sku, eid=form.text("eid", most=100))
+        cart = await add_to_cart(portal, request.user.customer, sku, eid=form.text("eid", most=100))
     except InputWrong as wrong:
         return await show_product(request, sku, form.refused(wrong))
-    return await _to_cart(request, ADDED)
+    return _to_cart(request, cart, ADDED)
 
 
-@post("/cart/items/{position:int}/removal", access="customer", ids={"position": "own cart line"}, status_code=303,
+@post("/cart/items/{line:str}/removal", access="customer", ids={"line": "own cart line"}, status_code=303,
       include_in_schema=False)  # fmt: skip
-async def remove_item(request: Request[Any, Any, Any], position: int) -> Response[bytes]:
-    await remove_from_cart(request.app.state.portal, request.user.customer, position)
-    return await _to_cart(request, REMOVED)
+async def remove_item(request: Request[Any, Any, Any], line: str) -> Response[bytes]:
+    try:
+        cart = await remove_from_cart(request.app.state.portal, request.user.customer, line)
+    except CartChanged:
+        return redirect(request, "/cart", CHANGED, "info")
+    return _to_cart(request, cart, REMOVED)
 
 
 @get("/checkout", access="customer", include_in_schema=False)
@@ -114,6 +119,7 @@ async def order_page(request: Request[Any, Any, Any], order_id: str) -> Response
         request,
         "orders/order.html",
         order=known.order,
+        sums=sums_of_order(portal, known.order),
         progress=progress,
         as_of_time=known.as_of,
         cancellable=known.order.stage == "in_review" and known.journal.state is None and CANCELLED not in steps,
@@ -155,10 +161,9 @@ async def _show_checkout(request: Request[Any, Any, Any], form: Form) -> Respons
         return redirect(request, "/cart")
     profile = await profile_of(portal, customer)
     try:
-        await must_have_payment_method(portal, customer)
-        needs_card = False
+        methods = await must_have_payment_method(portal, customer)
     except PaymentMethodMissing:
-        needs_card = True
+        methods = []
     return render(
         request,
         "orders/checkout.html",
@@ -166,12 +171,12 @@ async def _show_checkout(request: Request[Any, Any, Any], form: Form) -> Respons
         profile=profile.value,
         address=shipping_address(profile.value),
         form=form,
-        needs_card=needs_card,
+        methods=methods,
     )
 
 
-async def _to_cart(request: Request[Any, Any, Any], sentence: Any) -> Response[bytes]:
-    cart = await priced_cart(request.app.state.portal, request.user.customer)
+def _to_cart(request: Request[Any, Any, Any], cart: Cart, sentence: Message) -> Response[bytes]:
+    """Without the prices: what was done is done, also where they can not be read just now."""
     answer = redirect(request, "/cart", sentence)
     show_cart_count(request, answer, cart.count)
     return answer

@@ -13,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, nodes
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
-from portico.i18n import Message, format_date, format_datetime, format_time, translations
+from portico.clock import Clock
+from portico.i18n import Message, format_date, format_datetime, format_time, translations, zone_name
 from portico.money import Money
 
 _MARKS = ("_", "gettext")
@@ -24,8 +25,8 @@ _OTHER_VALUE = re.compile(r"(?<!%)%\(\w+\)[^s]")
 def environment(language: str, zone: ZoneInfo, asset_url: Callable[[str], str], **more: Any) -> Environment:
     """Templates of the whole package in one language. `more` become globals.
 
-    Globals: `money(m)`, `date(d)`, `datetime(d)`, `time(d)` (strings for people), `static(name)`, `_`, `ngettext`.
-    The first four are filters too (`bill.total|money`): those are the faster ones in rows of long lists.
+    Globals: `money(m)`, `date(d)`, `datetime(d)`, `time(d)`, `zone()` (strings for people), `static(name)`, `_`,
+    `ngettext`. The first four are filters too (`bill.total|money`): those are the faster ones in rows of long lists.
     A `Message` put out as it is appears in the language; an unknown name is an error.
     """
     made = _Translated(
@@ -53,6 +54,7 @@ def formats(language: str, zone: ZoneInfo) -> dict[str, Callable[..., str]]:
         return format_date(day.astimezone(zone) if isinstance(day, datetime) else day, language)
 
     return {
+        "zone": lambda: zone_name(Clock().now(), zone),
         "money": _money,
         "date": shown_date,
         "datetime": lambda moment: format_datetime(moment, language, zone),
