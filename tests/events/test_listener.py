@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from portico.demo.processes import Child, Command
+from portico.events.leadership import LEADER_LOCK
 from portico.events.listener import listen
 from portico.events.received import Deposed, Term, heard_at, store
 from portico.systems.salesforce.change_events import Ourselves, event_of
@@ -268,3 +269,21 @@ async def test_another_takes_over_when_the_leader_is_killed(
 
 async def _leads_after(office: Office, epoch: int) -> bool:
     return bool((await office.position())["epoch"] > epoch)
+
+
+async def test_a_leader_that_froze_amid_a_statement_is_overtaken(office: Office) -> None:
+    """Half a message has arrived: Postgres waits for the rest with the position's row locked, and no time limit ends
+    that."""
+    url = office.portal.settings.database.direct
+    await office.do("INSERT INTO change_position (topic) VALUES ('/data/Portico__chn')")
+    frozen, amid = [await psycopg.AsyncConnection.connect(url) for _ in range(2)]
+    try:
+        await frozen.set_autocommit(True)
+        await frozen.execute("SELECT pg_advisory_lock(%s)", (LEADER_LOCK,))
+        await amid.execute("UPDATE change_position SET problem = 'frozen'")
+        half_a_message = b"Q" + (1000).to_bytes(4, "big") + b"SELECT"
+        assert os.write(amid.fileno(), half_a_message) == len(half_a_message)
+        async with office.listening():
+            await until(office.is_heard, 60)
+    finally:
+        await asyncio.gather(frozen.close(), amid.close())

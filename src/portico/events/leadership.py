@@ -24,11 +24,18 @@ hangs, nobody looks."""
 TRY_LOCK = "SELECT pg_try_advisory_lock(%s)"
 BEAT = "INSERT INTO change_leader VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beat = change_leader.beat + 1"
 LAST_BEAT = "SELECT beat FROM change_leader"
-# A key of 64 bits stands in two columns; ours fits the lower one.
+# A key of 64 bits stands in two columns; ours fits the lower one. A process may also freeze amid a statement that is
+# longer than one packet: its transaction then counts as active for ever, beyond the reach of every time limit of
+# Postgres, and keeps the position's row.
 END_HOLDER = """
-    SELECT pg_terminate_backend(pid) FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND objsubid = 1 AND pid <> pg_backend_pid()
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    SELECT pg_terminate_backend(pid) FROM (
+        SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE granted AND pid <> pg_backend_pid()
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND (locktype = 'advisory' AND classid = 0 AND objid = %s AND objsubid = 1
+               OR relation = 'change_position'::regclass AND mode = 'RowExclusiveLock'
+                  AND xact_start < clock_timestamp() - interval '3 seconds')
+    ) AS frozen
 """
 
 Connection = psycopg.AsyncConnection[Any]
