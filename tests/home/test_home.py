@@ -61,7 +61,15 @@ async def test_a_cold_page_asks_each_thing_once(enter: Enter) -> None:
 async def test_somebody_who_has_everything(enter: Enter) -> None:
     browser = await enter(KEN)
     page = await browser.visit("/home")
-    for words in ("Nothing is urgent right now.", "¥7,458", "Next bill", "¥5,280", "Fiber 1 Gbps", "Questions"):
+    for words in (
+        "Nothing is urgent right now.",
+        "¥7,458",
+        "Next bill",
+        "¥5,280",
+        "Fiber 1 Gbps",
+        "Prices without tax.",
+        "Questions",
+    ):
         assert words in page.text, words
     said = await status(browser)
     assert said["next_bill"]["net"] == {"amount": "4800", "currency": "JPY"}

@@ -64,6 +64,19 @@ async def test_it_is_confirmed_by_one_mail_and_the_cart_is_free(shop: Shop, alic
     assert f"/orders/{first}" in mails[0]["body"]
 
 
+async def test_the_mail_says_what_was_ordered(shop: Shop) -> None:
+    await shop.place(ESIM)
+    (mail,) = await shop.rows("SELECT body FROM mails")
+    listed = [line for line in mail["body"].splitlines() if line.startswith("- ")]
+    assert listed == [
+        "- Mobile eSIM 3 GB, ¥980 a month",
+        "- eSIM activation fee, ¥3,000 once",
+        "- Every month: ¥1,078",
+        "- Once: ¥3,300",
+    ]
+    assert "\n\n\n" not in mail["body"]
+
+
 async def test_the_same_key_meets_the_same_order(shop: Shop, alice: httpx2.AsyncClient) -> None:
     await shop.fill(SUPPORT)
     answers = [await alice.post(ORDERS, json={}, headers={"idempotency-key": "one"}) for _ in range(3)]

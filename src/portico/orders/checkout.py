@@ -23,6 +23,8 @@ from portico.errors import CartChanged, IdempotencyKeyReused, NotEligible
 from portico.orders.cart import CartLine, PricedCart, price, read_cart
 from portico.orders.placements import (
     LOOK_AFTER_SECONDS,
+    Ordered,
+    OrderedLine,
     Placement,
     as_placement,
     finish,
@@ -143,10 +145,22 @@ def _new_item(cart: PricedCart, at: int, line: CartLine) -> NewOrderItem:
     )
 
 
+def _ordered(cart: PricedCart) -> Ordered:
+    lines = [
+        OrderedLine(
+            line.offer.product.name, line.item.quantity, str(line.net), line.offer.product.billing_cycle == "Monthly"
+        )
+        for line in cart.lines
+        if line.offer
+    ]
+    monthly, one_time = (str(part.gross) if part.net.amount else "" for part in (cart.sums.monthly, cart.sums.one_time))
+    return Ordered([line.item for line in cart.lines], lines, monthly, one_time)
+
+
 async def _intend(portal: Portal, customer: Customer, order: NewOrder, cart: PricedCart, asked: _Asked) -> Placement:
     """From here on the order comes, whatever happens to this process. A parallel click waits here for the cart."""
     key, now = cart.checkout_key, portal.clock.now()
-    request = {**msgspec.to_builtins(order), "cart": msgspec.to_builtins([line.item for line in cart.lines])}
+    request = {**msgspec.to_builtins(order), **msgspec.to_builtins(_ordered(cart))}
     async with portal.db.begin() as tx:
         held = await read_cart(tx, portal, customer)
         quicker = await _by_idempotency_key(tx, customer, asked) or await placement_of(tx, key, customer.user_id)

@@ -72,10 +72,22 @@ class Placement:
     order_id: str | None
 
 
+class OrderedLine(msgspec.Struct):
+    """As the customer saw it: `net` is of all of it, with its currency."""
+
+    name: str
+    quantity: int
+    net: str
+    is_monthly: bool
+
+
 class Ordered(msgspec.Struct):
-    """What of a creation's request is the cart's."""
+    """What of a creation's request is the cart's. `monthly` and `one_time` are with tax, empty for nothing."""
 
     cart: list[CartItem]
+    lines: list[OrderedLine] = []
+    monthly: str = ""
+    one_time: str = ""
 
 
 async def finish(portal: Portal, customer: Customer, placement: Placement) -> Placement:
@@ -214,12 +226,12 @@ async def _placed(portal: Portal, customer: Customer, placement: Placement, crea
     await drop_for(portal, customer, "own:order")
     async with portal.db.begin() as tx:
         if (await tx.execute(PLACED, {"id": placement.id, "order_id": order_id})).rowcount:
-            ordered = msgspec.convert(creation.request, Ordered).cart
-            await take_out(tx, portal, customer, placement.id, ordered)
+            ordered = msgspec.convert(creation.request, Ordered)
+            await take_out(tx, portal, customer, placement.id, ordered.cart)
             await timeline.note_once(tx, order_id, "placed", "done", now, actor="portico")
             await timeline.note_once(tx, order_id, "approval", "waiting", now, actor="salesforce")
-            url = f"{portal.settings.portal.url}/orders/{order_id}"
-            await _write(tx, portal, customer.user_id, f"order-placed:{order_id}", "orders/placed.txt", order_url=url)
+            url, key = f"{portal.settings.portal.url}/orders/{order_id}", f"order-placed:{order_id}"
+            await _write(tx, portal, customer.user_id, key, "orders/placed.txt", order_url=url, ordered=ordered)
     return replace(placement, order_id=order_id)
 
 
@@ -231,7 +243,7 @@ async def _take_back(portal: Portal, placement: Placement, *, told_by: str = "")
             await _write(tx, portal, placement.user_id, f"order-not-placed:{placement.id}", told_by)
 
 
-async def _write(tx: AsyncConnection, portal: Portal, user_id: UUID, key: str, template: str, **values: str) -> None:
+async def _write(tx: AsyncConnection, portal: Portal, user_id: UUID, key: str, template: str, **values: Any) -> None:
     contact = await contact_of(tx, user_id)
     if contact is None:
         return
