@@ -114,10 +114,11 @@ def _again(portal: Portal, mine: Claim, outcome: Outcome, detail: str) -> tuple[
 async def _told(portal: Portal, mine: Claim, customer: Customer | None) -> Outcome:
     if customer is None:
         raise Stopped(outcomes.CUSTOMER_NOT_MAPPED)
+    read_at = asyncio.get_running_loop().time()
     order = await salesforce_orders.get_order_to_fulfill(portal.salesforce, mine.order_id)
     async with portal.db.begin() as tx:
         journal = await timeline.journal_of(tx, mine.order_id)
-    return await story.fulfill(Run(portal, mine, order, customer, dict(journal.steps)))
+    return await story.fulfill(Run(portal, mine, order, read_at, customer, dict(journal.steps)))
 
 
 async def _rest(portal: Portal, mine: Claim, customer: Customer | None, stop: Stopped, tries: int) -> Claim:

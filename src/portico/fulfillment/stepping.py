@@ -34,11 +34,13 @@ class Done:
 
 @dataclass
 class Run:
-    """One try to bring an order further: the order as Salesforce holds it now, and the journal so far."""
+    """One try to bring an order further: the order as Salesforce holds it, and the journal so far."""
 
     portal: Portal
     mine: Claim
     order: Order
+    read_at: float
+    """When `order` was asked for, by the loop's clock."""
     customer: Customer
     journal: dict[str, Step]
 

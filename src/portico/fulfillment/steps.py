@@ -7,6 +7,7 @@ that can't go on is parked with the WHMCS order as it stands.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -32,6 +33,9 @@ __all__ = [
     "place_billing_order", "request_esim", "tell_salesforce_we_began", "wait_for_esim", "write_billing_details",
     "write_salesforce_ids",
 ]  # fmt: skip
+
+FRESH_SECONDS = 1.0
+"""An order that was read so lately is not read again before something is made of it."""
 
 
 async def confirm_approval(run: Run) -> None:
@@ -69,6 +73,7 @@ async def check_payment_method(run: Run) -> Done:
 @step("billing_order", actor="whmcs")
 async def place_billing_order(run: Run) -> Done:
     """AddOrder, once: a second one would bill twice. The order item's id in a custom field is the marker."""
+    await _still_approved(run)
     whmcs, client_id = run.portal.whmcs, run.customer.whmcs_client_id
     lines = [line for item in run.order.items for line in _billing_lines(item)]
     markers = sorted({item.id for item in run.order.items})
@@ -128,7 +133,11 @@ async def accept_billing_order(run: Run) -> Done:
 @step("esim", actor="freebit")
 async def request_esim(run: Run, item: OrderItem) -> Done:
     """PA05-41 with the EID; the phone number is the marker (numbered mode), or the EID itself (unnumbered)."""
-    request = await _activation_of(run, item)
+    await _still_approved(run)
+    current = next((each for each in run.order.items if each.id == item.id), None)
+    if current is None:
+        raise Stopped(outcomes.ORDER_WITHDRAWN, f"{item.sku} is no longer in the order.")
+    request = await _activation_of(run, current)
 
     def recipe(asked: dict[str, Any]) -> Recipe:
         async def create(_: str) -> str:
@@ -203,6 +212,16 @@ async def write_salesforce_ids(run: Run) -> Done:
 # Refusals of a marked call, and a marker found more than once, as outcomes: (refused, double).
 _BILLING = (outcomes.BILLING_REFUSED, outcomes.BILLING_DOUBLE)
 _SIM = (outcomes.SIM_REFUSED, outcomes.SIM_DOUBLE)
+
+
+async def _still_approved(run: Run) -> None:
+    """Before anything is made elsewhere: a run may take a minute, and staff withdraw an order meanwhile."""
+    now = asyncio.get_running_loop().time()
+    if now - run.read_at < FRESH_SECONDS:
+        return
+    run.order, run.read_at = await salesforce_orders.get_order_to_fulfill(run.portal.salesforce, run.order.id), now
+    if run.order.status_code != "Activated":
+        raise Stopped(outcomes.ORDER_WITHDRAWN)
 
 
 def _billing_lines(item: OrderItem) -> list[whmcs_orders.NewServiceLine]:
