@@ -20,7 +20,7 @@ from portico.billing import reactions
 from portico.cache import Cache
 from portico.clock import Clock
 from portico.db import Database, Notices
-from portico.events import drain, stream_report, sweep
+from portico.events import drain, stream_watch, sweep
 from portico.events.drain import Reactions
 from portico.events.drops import PROVISION, UNREADABLE
 from portico.events.listener import listen
@@ -48,7 +48,7 @@ REACTIONS: Reactions = {
 }
 """Foreign event → the domain function that cares. What an event makes stale stands in freshness.py."""
 
-BY_THE_CLOCK = (stream_report, sweep)
+BY_THE_CLOCK = (stream_watch, sweep)
 """Nobody calls them: their jobs are there because they are imported here."""
 
 CLOCK_CHANNEL = "portico_clock"

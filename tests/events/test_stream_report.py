@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from portico.events import drain
-from portico.events.stream_report import stream_report, watch, watch_stream
+from portico.events.stream_watch import watch, watch_stream
 from portico.work import jobs
 from tests.events.conftest import Front
 
@@ -29,9 +29,9 @@ async def test_an_old_position_is_warned_of_long_before_it_is_lost(
 
 async def test_a_topic_that_was_never_heard_is_said(front: Front) -> None:
     await front.do("TRUNCATE change_position")
-    assert (await stream_report(front.portal)).topics == ()
+    assert (await watch(front.portal)).topics == ()
     await front.do("INSERT INTO change_position (topic, problem) VALUES ('t', 'not allowed')")
-    [topic] = (await stream_report(front.portal)).topics
+    [topic] = (await watch(front.portal)).topics
     assert (topic.level, topic.problem) == ("never_heard", "not allowed")
 
 
@@ -47,7 +47,7 @@ async def test_deliveries_of_a_day_are_counted(front: Front) -> None:
     report = await watch(front.portal)
     assert (report.delivered, report.allowed, report.is_nearly_spent) == (21_000, 25_000, True)
     await front.do("DELETE FROM change_deliveries WHERE delivered = 12000")
-    assert not (await stream_report(front.portal)).is_nearly_spent
+    assert not (await watch(front.portal)).is_nearly_spent
 
 
 async def test_old_evidence_is_forgotten(front: Front) -> None:
@@ -62,8 +62,34 @@ async def test_old_evidence_is_forgotten(front: Front) -> None:
         )
         await front.do("INSERT INTO change_deliveries VALUES (:at, 1)", at=now - timedelta(days=days))
     await drain.forget(front.portal)
-    assert (await stream_report(front.portal)).dead_letters == 2
+    assert (await watch(front.portal)).dead_letters == 2
     assert len(await front.rows("SELECT 1 FROM change_deliveries")) == 1
+
+
+async def test_events_that_nobody_handles_are_said(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    """A worker that is gone, or a reaction that fails for ever."""
+    await front.do("TRUNCATE inbox")
+    now = front.portal.clock.now()
+    insert = "INSERT INTO inbox (source, external_id, kind, body, received_at, due_at, stage) VALUES"
+    await front.do(f"{insert} ('salesforce', 'old', 'Order', '{{}}', :at, :at, 1)", at=now - timedelta(hours=2))
+    assert (await watch(front.portal)).unhandled_since is None and "events.unhandled" not in capsys.readouterr().out
+    came = now - timedelta(minutes=11)
+    await front.do(f"{insert} ('salesforce', 'e', 'Order', '{{}}', :at, :at, 0)", at=came)
+    report = await watch(front.portal)
+    assert report.unhandled_since == came and "events.unhandled" in capsys.readouterr().out
+    await front.do("TRUNCATE inbox")
+
+
+async def test_a_sweep_that_is_behind_is_said(front: Front, capsys: pytest.CaptureFixture[str]) -> None:
+    await front.do("TRUNCATE watermarks")
+    now = front.portal.clock.now()
+    await front.do("INSERT INTO watermarks VALUES ('Order', :at)", at=now - timedelta(minutes=59))
+    await watch(front.portal)
+    assert "events.sweep.behind" not in capsys.readouterr().out
+    await front.do("INSERT INTO watermarks VALUES ('Account', :at)", at=now - timedelta(minutes=61))
+    await watch(front.portal)
+    assert "events.sweep.behind" in capsys.readouterr().out
+    await front.do("TRUNCATE watermarks")
 
 
 def test_the_clock_starts_it() -> None:

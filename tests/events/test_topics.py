@@ -17,7 +17,7 @@ from portico.app import REACTIONS
 from portico.events import drain, listener
 from portico.events.drops import PROVISION
 from portico.events.listener import longest_pause
-from portico.events.stream_report import stream_report
+from portico.events.stream_watch import watch
 from portico_sandbox.salesforce import wire
 from tests.events.office import Office
 from tests.fixtures.until import until
@@ -140,7 +140,7 @@ async def test_one_topic_that_fails_holds_up_no_other(office: Office) -> None:
         await until(lambda: asked.has(1, "Order"))
 
         async def is_said() -> bool:
-            topics = {one.topic: one for one in (await stream_report(asked.portal)).topics}
+            topics = {one.topic: one for one in (await watch(asked.portal)).topics}
             return bool(topics[ASKED].problem) and topics[ASKED].level == "never_heard" and not topics[CHANNEL].problem
 
         await until(is_said)
