@@ -76,7 +76,7 @@ async def status(request: Request[Any, Any, Any]) -> StatusOut:
         has_payment_method=_has_usable(summary, today(portal)),
         next_bill=_next_bill(summary),
         open_cases=len(cases) if cases is not None else None,
-        cases_that_need_you=sum(c.state == "waiting_for_customer" for c in cases) if cases is not None else None,
+        cases_that_need_you=sum(case.waits_for_customer for case in cases) if cases is not None else None,
         tasks=[
             TaskOut(task.code, task.message.in_language(spoken), task.address)
             for task in tasks_of(portal, summary, request.user.unread)

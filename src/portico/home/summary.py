@@ -145,4 +145,4 @@ async def _cases(portal: Portal, customer: Customer) -> Copy[Sequence[Case]]:
     """Live: cases are never copied."""
     as_of = portal.clock.now()
     read = [case for case in await cases_of(portal, customer) if not case.is_closed]
-    return Copy(sorted(read, key=lambda case: case.state != "waiting_for_customer"), as_of)
+    return Copy(sorted(read, key=lambda case: not case.waits_for_customer), as_of)

@@ -122,7 +122,7 @@ def _installs(summary: Summary) -> Iterator[Task]:
 
 def _cases(summary: Summary) -> Iterator[Task]:
     for case in summary.cases.value or ():
-        if case.state == "waiting_for_customer":
+        if case.waits_for_customer:
             message = CASE_WAITING(subject=case.subject) if case.subject else CASE_WAITING_PLAIN
             yield Task("case_waiting", "warning", message, f"/support/{case.id}", ANSWER)
 

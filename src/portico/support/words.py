@@ -21,12 +21,15 @@ PRIORITY_WORDS: dict[Priority, Message] = {
     "medium": _m("Normal"),
     "low": _m("There is no hurry"),
 }
+ANSWERED: tuple[Message, Tone] = (_m("You have answered"), "info")
 CLOSED: tuple[Message, Tone] = (_m("Closed"), "neutral")
 NO_STATUS: tuple[Message, Tone] = (_m("In progress"), "info")
 
 
 def case_words(case: Case) -> tuple[str | Message, Tone]:
     """A status that we do not know is shown as the org names it."""
+    if case.state == "waiting_for_customer" and not case.waits_for_customer:
+        return ANSWERED
     if case.state != "other":
         return CASE_WORDS[case.state]
     if not case.status:

@@ -92,6 +92,12 @@ class Case:
     changed_at: datetime
     last_comment: Comment | None
 
+    @property
+    def waits_for_customer(self) -> bool:
+        """By its status, until they have answered: staff change the status only when they have read the answer."""
+        answered = self.last_comment is not None and self.last_comment.author == "customer"
+        return self.state == "waiting_for_customer" and not answered
+
 
 @dataclass(frozen=True)
 class CaseInFull:
