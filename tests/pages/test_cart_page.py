@@ -57,6 +57,7 @@ async def test_checkout_and_order_tell_all_that_is_agreed_to(door: Door) -> None
     placed = await door.owner.post("/api/v1/orders", json={}, headers={"idempotency-key": "sums"})
     order = Page(await door.owner.get(f"/orders/{placed.json()['id']}", headers=english)).text
     assert [words for words in ("With tax", *sums) if words not in order] == []
+    assert "Totals are without tax." in Page(await door.owner.get("/orders", headers=english)).text
 
 
 async def remove(door: Door, page: Page) -> httpx2.Response:
