@@ -33,7 +33,7 @@ async def send_mail(key: str) -> None:
     await _send(portal(), key)
 
 
-@periodic("*/30 * * * * *")
+@periodic("* * * * * */30")
 async def resend_mails(timestamp: int) -> None:
     """What could not be sent is tried again: soon at first, then every ten minutes, for three days."""
     is_tenth_minute = timestamp // 30 % 20 == 0

@@ -57,13 +57,15 @@ def job(queue: str) -> Callable[[Job], Task[Any, Any, Any]]:
     return register
 
 
-def periodic(seconds_cron: str, queue: str = "house") -> Callable[[Job], Task[Any, Any, Any]]:
-    """Registers a job that one worker runs at a time; cron with a sixth column for seconds. Takes the timestamp."""
+def periodic(cron: str, queue: str = "house") -> Callable[[Job], Task[Any, Any, Any]]:
+    """Registers a job that one worker runs at a time. `cron` may have a sixth column, the last one: seconds. The job
+    takes the timestamp.
+    """
 
     def register(function: Job) -> Task[Any, Any, Any]:
         name = function.__name__
         task = jobs.task(name=name, queue=queue, queueing_lock=name, lock=name)(function)
-        return cast(Task[Any, Any, Any], jobs.periodic(cron=seconds_cron)(task))
+        return cast(Task[Any, Any, Any], jobs.periodic(cron=cron)(task))
 
     return register
 

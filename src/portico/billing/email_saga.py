@@ -144,7 +144,7 @@ async def continue_email_change(change_id: str) -> None:
     await carry_on(portal(), UUID(change_id))
 
 
-@periodic("*/10 * * * * *")
+@periodic("* * * * * */10")
 async def sweep_email_changes(timestamp: int) -> None:
     await sweep(portal())
 

@@ -62,7 +62,7 @@ async def drop_again() -> None:
     await drain(portal(), least_stage=1)
 
 
-@periodic("*/5 * * * * *", queue="events")
+@periodic("* * * * * */5", queue="events")
 async def sweep_inbox(timestamp: int) -> None:
     """What a lost or late job left behind."""
     the_portal = portal()

@@ -21,7 +21,7 @@ UNHANDLED_AGE = Gauge("portico_events_unhandled_age_seconds", "Age of the oldest
 SWEEP_AGE = Gauge("portico_changes_sweep_age_seconds", "Since when Salesforce was not compared with what events told")
 
 
-@periodic("11 */5 * * * *", queue="events")
+@periodic("*/5 * * * * 11", queue="events")
 async def watch_stream(timestamp: int) -> None:
     await watch(portal())
 

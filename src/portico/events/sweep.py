@@ -51,7 +51,7 @@ TOLD = text("""
 """)
 
 
-@periodic("*/10 * * * * *", queue="events")
+@periodic("* * * * * */10", queue="events")
 async def sweep_changes(timestamp: int) -> None:
     """Looks often whether it is time, by the portal's clock."""
     await sweep(portal())

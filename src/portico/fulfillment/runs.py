@@ -37,7 +37,7 @@ async def fulfill_order(order_id: str) -> None:
     await run_order(portal(), order_id)
 
 
-@periodic("*/5 * * * * *", queue="orders")
+@periodic("* * * * * */5", queue="orders")
 async def sweep_fulfillments(timestamp: int) -> None:
     await sweep(portal())
 

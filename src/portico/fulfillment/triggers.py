@@ -87,7 +87,7 @@ async def defer_poll(tx: AsyncConnection) -> None:
     await defer(tx, poll_once, lock="poll")
 
 
-@periodic("*/10 * * * * *", queue="orders")
+@periodic("* * * * * */10", queue="orders")
 async def poll_approved_orders(timestamp: int) -> None:
     """The reconciliation poll: with all change events lost, every approved order is fulfilled all the same."""
     the_portal = portal()

@@ -62,7 +62,7 @@ async def send_password_mail(mail_id: str) -> None:
     await send(portal(), UUID(mail_id))
 
 
-@periodic("*/10 * * * * *")
+@periodic("* * * * * */10")
 async def sweep_password_mails(timestamp: int) -> None:
     await sweep(portal())
 

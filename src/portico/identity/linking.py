@@ -111,7 +111,7 @@ async def continue_link(link_id: str) -> None:
     await finish(portal(), UUID(link_id))
 
 
-@periodic("*/10 * * * * *")
+@periodic("* * * * * */10")
 async def sweep_links(timestamp: int) -> None:
     await sweep(portal())
 

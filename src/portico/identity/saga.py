@@ -134,7 +134,7 @@ async def continue_sign_up(sign_up_id: str) -> None:
     await finish(portal(), UUID(sign_up_id))
 
 
-@periodic("*/10 * * * * *")
+@periodic("* * * * * */10")
 async def sweep_sign_ups(timestamp: int) -> None:
     await sweep(portal())
 

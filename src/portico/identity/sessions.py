@@ -266,7 +266,7 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-@periodic("0 */10 * * * *")
+@periodic("*/10 * * * * 0")
 async def forget_sessions(timestamp: int) -> None:
     """Removes sessions that have ended by themselves."""
     the_portal = portal()

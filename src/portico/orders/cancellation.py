@@ -104,7 +104,7 @@ async def continue_cancellation(creation_id: str) -> None:
     await resume(portal(), UUID(creation_id))
 
 
-@periodic("*/15 * * * * *", queue="orders")
+@periodic("* * * * * */15", queue="orders")
 async def sweep_cancellations(timestamp: int) -> None:
     await sweep(portal())
 

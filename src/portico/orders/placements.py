@@ -128,7 +128,7 @@ async def continue_placement(placement_id: str, user_id: str) -> None:
     await resume(portal(), UUID(placement_id), UUID(user_id))
 
 
-@periodic("*/20 * * * * *", queue="orders")
+@periodic("* * * * * */20", queue="orders")
 async def sweep_placements(timestamp: int) -> None:
     await sweep(portal())
 

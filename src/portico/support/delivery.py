@@ -118,7 +118,7 @@ async def continue_sending(sending_id: str) -> None:
     await resume(portal(), UUID(sending_id))
 
 
-@periodic("*/15 * * * * *")
+@periodic("* * * * * */15")
 async def sweep_sendings(timestamp: int) -> None:
     await sweep(portal())
 
