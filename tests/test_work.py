@@ -161,7 +161,7 @@ async def test_the_job_of_a_killed_worker_runs_elsewhere(
         key = f"killed:{uuid4()}"
         async with portal.db.begin() as tx:
             to, url = "a@mail.example", "http://localhost:8000/orders/1"
-            values = {"template": "orders/placed.txt", "language": "en", "name": "A", "order_url": url}
+            values = {"template": "orders/cancelled_by_staff.txt", "language": "en", "name": "A", "order_url": url}
             await post(portal, tx, key=key, to=to, **values)
         await until(partial(_states, portal, "send_mail", "doing"))
         os.kill(victim.pid, 9)
