@@ -41,10 +41,11 @@ FOCUSED = """() => {
 NAMES = "(places) => places.map((place) => window.usable[place].outerHTML.slice(0, 100))"
 
 
-def serious(page: Page) -> list[str]:
+def serious(page: Page, *, in_dark: bool = True) -> list[str]:
     """By axe, in light and dark; in dark only what depends on colors."""
     found = []
-    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+    dark = [("dark", {"runOnly": ["color-contrast"]})] if in_dark else []
+    for scheme, options in [("light", {}), *dark]:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         found += [f"{scheme}: {line}" for line in _violations(page, options)]
     page.emulate_media(color_scheme="light")
