@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from portico.events import drain
 from portico.events.drops import Drops, drops_of
-from portico.events.owners import owners_of, remember
+from portico.events.owners import KEEP, owners_of, remember
 from portico.freshness import ORDERS
 from portico.inbox import Event, NewEvent
 from portico.portal import Portal
@@ -59,7 +60,7 @@ async def test_the_quick_drop_leaves_what_is_unknown_to_the_drain(front: Front) 
 
 async def test_an_item_finds_its_account_through_its_order(front: Front) -> None:
     async with front.portal.db.begin() as tx:
-        await remember(tx, {"o1": "A"}, {"i1": "o1"})
+        await remember(tx, front.portal.clock.now(), {"o1": "A"}, {"i1": "o1"})
     for body in ({"record_ids": ["i1"], "order_ids": ["o1"]}, {"record_ids": ["i1"]}):
         assert (await told(front, hint("salesforce", "OrderItem", **body))).owned == {(ORDERS, "A")}
 
@@ -67,7 +68,7 @@ async def test_an_item_finds_its_account_through_its_order(front: Front) -> None
 async def test_an_order_that_changed_hands_makes_both_stale_at_each_stage(front: Front) -> None:
     for account in ("A", "B", "B"):
         async with front.portal.db.begin() as tx:
-            await remember(tx, {"o1": account}, {})
+            await remember(tx, front.portal.clock.now(), {"o1": account}, {})
     event = hint("salesforce", "Order", record_ids=["o1"], order_ids=["o1"], account_ids=["B"])
     assert (await told(front, event)).owned == {(ORDERS, "A"), (ORDERS, "B")}
 
@@ -104,7 +105,19 @@ async def test_a_gap_of_an_item_reaches_its_order(front: Front) -> None:
 
     drain.register({("salesforce", "OrderItem"): note})
     async with front.portal.db.begin() as tx:
-        await remember(tx, {"o1": "A"}, {"i1": "o1"})
+        await remember(tx, front.portal.clock.now(), {"o1": "A"}, {"i1": "o1"})
     await front.receive(NewEvent("salesforce", "e1", "OrderItem", {"record_ids": ["i1"], "order_ids": []}))
     await drain.drain(front.portal)
     assert seen == [["o1"]]
+
+
+async def test_owners_of_old_orders_are_forgotten_but_for_ours(front: Front) -> None:
+    """An order of ours may have changed hands since: only what events told knows."""
+    now = front.portal.clock.now()
+    await front.do(PLACED, now=now)
+    async with front.portal.db.begin() as tx:
+        await remember(tx, now - KEEP - timedelta(days=1), {"old": "A", "placed": "A"}, {"i-old": "old"})
+        await remember(tx, now - KEEP + timedelta(days=1), {"young": "A"}, {"i-young": "young"})
+    await drain.forget(front.portal)
+    assert {row["order_id"] for row in await front.rows("SELECT order_id FROM order_owners")} == {"placed", "young"}
+    assert [row["item_id"] for row in await front.rows("SELECT item_id FROM order_item_owners")] == ["i-young"]

@@ -18,6 +18,7 @@ from portico.systems.salesforce.changed_records import WATCHED
 from tests.caching import somebody
 from tests.events.office import SKU, Office
 from tests.fixtures.until import until
+from tests.fulfillment.test_salesforce_calls import calls
 
 QUARTER, MINUTE = 0.25, 1 / 60
 
@@ -186,3 +187,31 @@ async def test_an_entity_that_can_not_be_read_keeps_its_mark(shop: Shop) -> None
     assert await until(shop.sweep) == 1, "as soon as the breaker lets it through"
     marks = await shop.office.rows("SELECT entity FROM watermarks")
     assert {row["entity"] for row in marks} == set(WATCHED)
+
+
+async def test_an_entity_that_is_refused_is_not_asked_for_at_every_look(shop: Shop) -> None:
+    """The right for one object was taken away: the others are swept, and each look would cost a call."""
+    await shop.office.sandbox.press("salesforce", "open-object", entity="Product2", allowed="no")
+    await shop.later(QUARTER + 2 * MINUTE)
+    before = calls()
+    for _ in range(3):
+        await shop.sweep()
+    asked = calls() - before
+    assert {entity: asked[f"query changed {entity}"] for entity in ("Product2", "Order")} == {"Product2": 1, "Order": 1}
+    await shop.office.sandbox.press("salesforce", "open-object", entity="Product2", allowed="yes")
+    await shop.later(6 * MINUTE)
+    await shop.sweep()
+    [row] = await shop.office.rows("SELECT not_before FROM watermarks WHERE entity = 'Product2'")
+    assert row["not_before"] is None
+
+
+async def test_the_sweep_leaves_the_last_calls_of_the_day_to_orders(shop: Shop) -> None:
+    await shop.later(QUARTER + 2 * MINUTE)
+    budget = shop.office.portal.salesforce.budget
+    budget.spent()
+    before = calls()
+    try:
+        await shop.sweep()
+    finally:
+        budget._move_to(0.0)
+    assert not calls() - before

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from portico import inbox
 from portico.errors import PorticoError
 from portico.events.drops import drops_of
-from portico.events.owners import ITEM, Owners, owners_of
+from portico.events.owners import ITEM, Owners, forget_owners, owners_of
 from portico.inbox import Event
 from portico.portal import Portal
 from portico.work import defer, job, periodic, portal
@@ -87,7 +87,7 @@ async def drain(portal: Portal, *, least_stage: int = 0) -> int:
 
 
 async def forget(portal: Portal) -> None:
-    """What is no longer of use: handled events, dead letters, counts of deliveries."""
+    """What is no longer of use: handled events, dead letters, counts of deliveries, old orders' owners."""
     now, is_more = portal.clock.now(), True
     while is_more:
         async with portal.db.begin() as tx:
@@ -95,6 +95,7 @@ async def forget(portal: Portal) -> None:
     async with portal.db.begin() as tx:
         await tx.execute(FORGET_DEAD_LETTERS, {"before": now - KEEP_DEAD_LETTERS})
         await tx.execute(FORGET_DELIVERIES, {"before": now - KEEP})
+    await forget_owners(portal)
 
 
 async def _handle(portal: Portal, stage: int, events: list[Event]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import text
@@ -26,15 +27,33 @@ ACCOUNTS = text("""
 """)
 ORDERS = text("SELECT item_id, order_id FROM order_item_owners WHERE item_id = ANY(:item_ids)")
 REMEMBER_ACCOUNTS = text("""
-    INSERT INTO order_owners (order_id, sf_account_id)
-    SELECT * FROM unnest(CAST(:order_ids AS text[]), CAST(:account_ids AS text[]))
+    INSERT INTO order_owners (order_id, sf_account_id, told_at)
+    SELECT *, CAST(:now AS timestamptz) FROM unnest(CAST(:order_ids AS text[]), CAST(:account_ids AS text[]))
     ON CONFLICT (order_id) DO UPDATE
     SET previous_account_id = order_owners.sf_account_id, sf_account_id = excluded.sf_account_id
     WHERE order_owners.sf_account_id <> excluded.sf_account_id
 """)
 REMEMBER_ITEMS = text("""
-    INSERT INTO order_item_owners (item_id, order_id)
-    SELECT * FROM unnest(CAST(:item_ids AS text[]), CAST(:order_ids AS text[])) ON CONFLICT (item_id) DO NOTHING
+    INSERT INTO order_item_owners (item_id, order_id, told_at)
+    SELECT *, CAST(:now AS timestamptz) FROM unnest(CAST(:item_ids AS text[]), CAST(:order_ids AS text[]))
+    ON CONFLICT (item_id) DO NOTHING
+""")
+KEEP = timedelta(days=90)
+"""What is forgotten is asked for when it is needed again."""
+FORGET_AT_ONCE = 10_000
+# An order of ours may have changed hands since we placed it: only its row here knows.
+FORGET_ACCOUNTS = text("""
+    DELETE FROM order_owners WHERE order_id IN (
+        SELECT order_id FROM order_owners WHERE told_at < :before
+          AND NOT EXISTS (SELECT FROM placements WHERE placements.order_id = order_owners.order_id)
+          AND NOT EXISTS (SELECT FROM fulfillments WHERE fulfillments.order_id = order_owners.order_id)
+        LIMIT :most
+    )
+""")
+FORGET_ITEMS = text("""
+    DELETE FROM order_item_owners WHERE item_id IN (
+        SELECT item_id FROM order_item_owners WHERE told_at < :before LIMIT :most
+    )
 """)
 
 
@@ -99,16 +118,27 @@ async def owners_of(portal: Portal, events: Iterable[Event], *, ask: bool) -> Ow
     return owners
 
 
-async def remember(tx: AsyncConnection, accounts: Mapping[str, str], orders: Mapping[str, str]) -> None:
+async def forget_owners(portal: Portal) -> None:
+    """Of orders that have been known for long; most of them belong to nobody of the portal's."""
+    values = {"before": portal.clock.now() - KEEP, "most": FORGET_AT_ONCE}
+    for statement in (FORGET_ACCOUNTS, FORGET_ITEMS):
+        is_more = True
+        while is_more:
+            async with portal.db.begin() as tx:
+                is_more = (await tx.execute(statement, values)).rowcount == FORGET_AT_ONCE
+
+
+async def remember(tx: AsyncConnection, now: datetime, accounts: Mapping[str, str], orders: Mapping[str, str]) -> None:
     """Account id by order id, order id by item id: as events or Salesforce told."""
     # In the same sequence by everybody: two transactions that remember the same must not wait for each other.
     if accounts:
         order_ids = sorted(accounts)
         account_ids = [accounts[order_id] for order_id in order_ids]
-        await tx.execute(REMEMBER_ACCOUNTS, {"order_ids": order_ids, "account_ids": account_ids})
+        await tx.execute(REMEMBER_ACCOUNTS, {"order_ids": order_ids, "account_ids": account_ids, "now": now})
     if orders:
         item_ids = sorted(orders)
-        await tx.execute(REMEMBER_ITEMS, {"item_ids": item_ids, "order_ids": [orders[item] for item in item_ids]})
+        values = {"item_ids": item_ids, "order_ids": [orders[item] for item in item_ids], "now": now}
+        await tx.execute(REMEMBER_ITEMS, values)
 
 
 async def _look_up(tx: AsyncConnection, owners: Owners, events: list[Event]) -> None:
@@ -128,7 +158,7 @@ async def _ask(portal: Portal, owners: Owners, events: list[Event]) -> None:
     more = await accounts_of_orders(portal.salesforce, owners._unknown_orders(events))
     _add(owners, more)
     async with portal.db.begin() as tx:
-        await remember(tx, accounts | more, orders)
+        await remember(tx, portal.clock.now(), accounts | more, orders)
 
 
 def _add(owners: Owners, accounts: Mapping[str, str]) -> None:

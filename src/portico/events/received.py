@@ -86,7 +86,7 @@ async def store(portal: Portal, term: Term, batch: Batch) -> None:
         if (await tx.execute(HEARD, values)).first() is None:
             raise Deposed(term.topic)
         new = await inbox.receive(tx, now, events)
-        await _keep_owners(tx, batch)
+        await _keep_owners(tx, now, batch)
         for event, stored in zip(batch.events, events, strict=True):
             if event.problem:
                 await _bury(tx, term, event, stored.external_id, now)
@@ -141,12 +141,13 @@ def _plain(value: str) -> str:
     return value.replace("\0", "\ufffd")[:200]
 
 
-async def _keep_owners(tx: AsyncConnection, batch: Batch) -> None:
+async def _keep_owners(tx: AsyncConnection, now: datetime, batch: Batch) -> None:
     told = [event for event in batch.events if not event.concerns_all and event.change_type != PUBLISHED]
     orders = [event for event in told if event.entity == ORDER and event.account_id]
     items = [event for event in told if event.entity == ITEM and event.order_id]
     await remember(
         tx,
+        now,
         {order_id: event.account_id for event in orders for order_id in event.record_ids if event.account_id},
         {item_id: event.order_id for event in items for item_id in event.record_ids if event.order_id},
     )

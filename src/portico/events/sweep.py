@@ -16,12 +16,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from portico import inbox
-from portico.errors import PorticoError
+from portico.errors import PorticoError, SystemDown
 from portico.events.drain import KEEP, defer_drain
 from portico.events.drops import drops_of
 from portico.events.owners import remember
 from portico.inbox import NewEvent
 from portico.portal import Portal
+from portico.systems.http import only_looks
 from portico.systems.salesforce.changed_records import WATCHED, ChangedRecord, changed_records
 from portico.work import periodic, portal
 
@@ -37,10 +38,15 @@ OVERLAP = timedelta(minutes=10)
 MOST = 5000
 """More changes of an entity than this are not told apart: all of it is taken as changed."""
 
-WATERMARKS = text("SELECT entity, at FROM watermarks")
+REFUSED_PAUSE = timedelta(minutes=5)
+"""An object that is refused (a right, a field) is not asked for at every look: each costs a call of the day's."""
+
+WATERMARKS = text("SELECT entity, at, not_before FROM watermarks")
 ADVANCE = text("""
-    INSERT INTO watermarks (entity, at) VALUES (:entity, :at) ON CONFLICT (entity) DO UPDATE SET at = excluded.at
+    INSERT INTO watermarks (entity, at) VALUES (:entity, :at)
+    ON CONFLICT (entity) DO UPDATE SET at = excluded.at, not_before = NULL
 """)
+PUT_OFF = text("UPDATE watermarks SET not_before = :not_before WHERE entity = :entity")
 # The newest change that an event told of, by record; an event for all records (null) told of each.
 TOLD = text("""
     SELECT record_id, max(CAST(body ->> 'at' AS double precision)) AS at
@@ -61,20 +67,39 @@ async def sweep(portal: Portal) -> int:
     """Sweeps each entity whose time has come; answers how many changes no event told of. An entity that can't be read
     now is tried again at the next look, from the same mark.
     """
-    now = portal.clock.now()
-    async with portal.db.begin() as tx:
-        marks = {row.entity: row.at for row in await tx.execute(WATERMARKS)}
-        for entity in WATCHED:
-            if entity not in marks or marks[entity] > now:  # the first look, or a clock that was set back
-                await tx.execute(ADVANCE, {"entity": entity, "at": now})
+    looks = only_looks.set(True)  # the last calls of the day are kept for what acts
+    try:
+        return await _sweep_what_is_due(portal, portal.clock.now())
+    finally:
+        only_looks.reset(looks)
+
+
+async def _sweep_what_is_due(portal: Portal, now: datetime) -> int:
     left_behind = 0
-    for entity in WATCHED:
-        if entity in marks and now - marks[entity] >= EVERY:
-            try:
-                left_behind += await _sweep(portal, entity, marks[entity], now)
-            except PorticoError as error:
-                log.warning("events.sweep.failed", entity=entity, error=error.code)
+    for entity, mark in (await _due(portal, now)).items():
+        try:
+            left_behind += await _sweep(portal, entity, mark, now)
+        except PorticoError as error:
+            log.warning("events.sweep.failed", entity=entity, error=error.code, note=str(error))
+            if not isinstance(error, SystemDown):
+                async with portal.db.begin() as tx:
+                    await tx.execute(PUT_OFF, {"entity": entity, "not_before": now + REFUSED_PAUSE})
     return left_behind
+
+
+async def _due(portal: Portal, now: datetime) -> dict[str, datetime]:
+    """Marks of what is to be swept now."""
+    async with portal.db.begin() as tx:
+        rows = {row.entity: row for row in await tx.execute(WATERMARKS)}
+        for entity in WATCHED:
+            if entity not in rows or rows[entity].at > now:  # the first look, or a clock that was set back
+                await tx.execute(ADVANCE, {"entity": entity, "at": now})
+    looked_at = [rows[entity] for entity in WATCHED if entity in rows]
+    return {row.entity: row.at for row in looked_at if now - row.at >= EVERY and not _is_put_off(row.not_before, now)}
+
+
+def _is_put_off(not_before: datetime | None, now: datetime) -> bool:
+    return not_before is not None and now < not_before <= now + REFUSED_PAUSE
 
 
 async def _sweep(portal: Portal, entity: str, mark: datetime, now: datetime) -> int:
@@ -89,7 +114,7 @@ async def _sweep(portal: Portal, entity: str, mark: datetime, now: datetime) -> 
     await (await drops_of(portal, hints)).make(portal)
     async with portal.db.begin() as tx:
         found = await inbox.receive(tx, now, missing)
-        await remember(tx, *_owners(entity, records))
+        await remember(tx, now, *_owners(entity, records))
         await tx.execute(ADVANCE, {"entity": entity, "at": until})
         if found:
             await defer_drain(tx)
