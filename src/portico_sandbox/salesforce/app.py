@@ -12,6 +12,7 @@ id), `describe`, `limits`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from litestar import Litestar, MediaType, Response, get, route
@@ -37,6 +38,7 @@ from portico_sandbox.salesforce.http_shapes import (
     size_of_headers,
 )
 from portico_sandbox.salesforce.keys import ensure_keys
+from portico_sandbox.salesforce.knobs import codes_said
 from portico_sandbox.salesforce.rest import VERSIONS, Answer, Call, answer, refused, route_of, split_address
 from portico_sandbox.salesforce.routes import ROUTES
 from portico_sandbox.sandbox import Sandbox
@@ -84,6 +86,7 @@ def _data_handler(sandbox: Sandbox) -> Any:
                 answered = await _answer_data(sandbox, request, usage)
         except Refusal as refusal:
             answered = refused(refusal)
+        answered = replace(answered, body=codes_said(sandbox, answered.body))
         return response_of(answered, {"Sforce-Limit-Info": f"api-usage={usage[0]}/{usage[1]}"})
 
     return data

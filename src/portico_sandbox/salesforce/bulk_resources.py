@@ -10,6 +10,7 @@ from portico_sandbox.salesforce.access import is_closed
 from portico_sandbox.salesforce.changes import Changes, changing, wire_time
 from portico_sandbox.salesforce.errors import Fault, Refusal, not_found, unknown_type
 from portico_sandbox.salesforce.ids import with_suffix
+from portico_sandbox.salesforce.knobs import code_said
 from portico_sandbox.salesforce.objects import entity_named
 from portico_sandbox.salesforce.rest import Answer, Call
 from portico_sandbox.salesforce.schema import Entity
@@ -174,7 +175,8 @@ def _one(changes: Changes, entity: Entity, job: Row, line: dict[str, str]) -> Ro
     try:
         record_id, created = _OPERATIONS[job["operation"]](changes, entity, job, record)
     except Refusal as refusal:
-        faults = (f"{each.code}:{each.message}:{','.join(each.fields or ())}--" for each in refusal.faults)
+        said = ((code_said(changes.sandbox, each.code), each) for each in refusal.faults)
+        faults = (f"{code}:{each.message}:{','.join(each.fields or ())}--" for code, each in said)
         return {**result, "error": ";".join(faults)}
     except rows.SeveralMatches as several:
         return {**result, "error": f"DUPLICATE_EXTERNAL_ID:{several}:--"}

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from portico_sandbox.sandbox import Sandbox
 
+UNVERIFIED_CODES: Final = (
+    "topic.not.found",
+    "topic.permission.denied",
+    "schema.not.found",
+    "subscription.fetch.topic.mismatch",
+    "publish.topic.mismatch",
+    "publish.events.missing",
+    "managed.subscription.invalid",
+    "managed.subscription.stopped",
+    "managed.subscription.not.found",
+    "commit.replayid.invalid",
+    "INVALIDJOB",
+    "INVALIDJOBSTATE",
+    "API_ERROR",
+    "UNDELETE_FAILED",
+    "INVALID_CROSS_REFERENCE_KEY",
+    "EXCEEDED_ID_LIMIT",
+)
+"""Error codes of the stand-in for which there is no source, or none for where it says them. Each is a knob of its own
+name: no client may come to depend on how it is spelled."""
+
 DEFAULTS: Final[dict[str, str]] = {
+    **{code: code for code in UNVERIFIED_CODES},
     "keepalive_seconds": "270",  # an empty answer at the latest after so long without an event
     "idle_seconds": "60",  # a stream without credit is closed after this
     "initial_response": "yes",  # an empty answer as soon as a subscription stands
@@ -56,3 +78,26 @@ def turn(sandbox: Sandbox, name: str, value: str) -> None:
         raise KeyError(name)
     with sandbox.store.begin() as tx:
         tx.put("sf_knobs", name, {"value": value})
+
+
+def code_said(sandbox: Sandbox, code: str) -> str:
+    """How an error code is spelled on the wire: as it is, but for the unverified ones, which are knobs."""
+    return knob(sandbox, code) if code in UNVERIFIED_CODES else code
+
+
+def codes_said(sandbox: Sandbox, body: Any) -> Any:
+    """The body of an answer with its error codes as they are spelled on the wire."""
+    rows = sandbox.store.table("sf_knobs")
+    turned = {code: rows[code]["value"] for code in UNVERIFIED_CODES if code in rows}
+    return _respelled(body, turned) if turned else body
+
+
+def _respelled(body: Any, turned: dict[str, str]) -> Any:
+    if isinstance(body, list):
+        return [_respelled(each, turned) for each in body]
+    if not isinstance(body, dict):
+        return body
+    is_code = {name for name in ("errorCode", "statusCode") if isinstance(body.get(name), str)}
+    return {
+        name: turned.get(value, value) if name in is_code else _respelled(value, turned) for name, value in body.items()
+    }

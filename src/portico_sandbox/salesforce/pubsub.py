@@ -17,7 +17,7 @@ import grpc
 from portico_sandbox.salesforce import wire
 from portico_sandbox.salesforce.event_log import ring
 from portico_sandbox.salesforce.keys import ensure_keys
-from portico_sandbox.salesforce.knobs import knob
+from portico_sandbox.salesforce.knobs import code_said, knob
 from portico_sandbox.salesforce.managed import ManagedStream, start_number, subscription_of
 from portico_sandbox.salesforce.positions import first_number
 from portico_sandbox.salesforce.publishing import answer_publish
@@ -73,7 +73,7 @@ def _service(sandbox: Sandbox) -> Any:
             try:
                 return await method(sandbox, message, context)
             except Ended as ended:
-                await _end(context, ended)
+                await _end(sandbox, context, ended)
 
         return grpc.unary_unary_rpc_method_handler(call, request.FromString, response.SerializeToString)
 
@@ -83,7 +83,7 @@ def _service(sandbox: Sandbox) -> Any:
             try:
                 await method(sandbox, context)
             except Ended as ended:
-                await _end(context, ended)
+                await _end(sandbox, context, ended)
 
         return grpc.stream_stream_rpc_method_handler(call, request.FromString, response.SerializeToString)
 
@@ -221,17 +221,17 @@ async def _send(sandbox: Sandbox, context: Any, response: Any, call: str) -> Non
 async def _enter(sandbox: Sandbox, context: Any, call: str) -> None:
     """Plays the dials and checks the metadata of a call."""
     if sandbox.dials.take("pubsub", call, "down"):
-        await _end(context, Ended("UNAVAILABLE", "service.unavailable", "The service is not available"))
+        await _end(sandbox, context, Ended("UNAVAILABLE", "service.unavailable", "The service is not available"))
     slow = sandbox.dials.take("pubsub", call, "slow") if call not in _ANSWERING_SLOWLY else None
     if slow:
         await asyncio.sleep(slow.seconds)
     refused = sandbox.dials.take("pubsub", call, "refuse")
     if refused:
-        await _end(context, refusal_of(sandbox, refused.code))
+        await _end(sandbox, context, refusal_of(sandbox, refused.code))
     metadata = _metadata(context)
     session = session_of(sandbox, metadata.get("accesstoken"))
     if session is None or metadata.get("tenantid") != session.organization_id or not metadata.get("instanceurl"):
-        await _end(context, Ended("UNAUTHENTICATED", "service.auth.error", "Authentication failed"))
+        await _end(sandbox, context, Ended("UNAUTHENTICATED", "service.auth.error", "Authentication failed"))
 
 
 def refusal_of(sandbox: Sandbox, code: str) -> Ended:
@@ -264,10 +264,11 @@ def _topic(sandbox: Sandbox, name: str) -> Topic:
     return topic
 
 
-async def _end(context: Any, ended: Ended) -> NoReturn:
+async def _end(sandbox: Sandbox, context: Any, ended: Ended) -> NoReturn:
     """Ends a call the vendor's way: the useful code stands in the trailers."""
     rpc_id = str(uuid.uuid4())
-    trailers = (("error-code", _PREFIX + ended.code), ("rpc-id", rpc_id)) if ended.code else (("rpc-id", rpc_id),)
+    code = _PREFIX + code_said(sandbox, ended.code)
+    trailers = (("error-code", code), ("rpc-id", rpc_id)) if ended.code else (("rpc-id", rpc_id),)
     status = getattr(grpc.StatusCode, ended.status)
     message = ended.message if ended.bare else f"{ended.message} rpcId: {rpc_id}"
     await context.abort(status, message, trailing_metadata=() if ended.bare else trailers)
