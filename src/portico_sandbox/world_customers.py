@@ -111,7 +111,8 @@ READY = (
         Address("760-0019", "香川県", "高松市", "サンポート2-1"),
         "CN-100409", "0015g00000rBY29AAG", "0035g00000rBY29AAG", "ready",
         (), "Not eligible", portal_status="Active", password="portal-naoki-4019", whmcs_client_id=4019,
-        whmcs_user_id=934, cards=(Card(79, "4242"),), notes="Eligible for neither mobile nor internet: VPN only.",
+        whmcs_user_id=934, credit=1200, cards=(Card(79, "4242"),),
+        notes="Eligible for neither mobile nor internet: VPN only. Has credit of 1,200 yen at WHMCS.",
     ),
     Person(
         "Grace", "Kim", "grace.kim@mail.example", "090-0000-0410",

@@ -18,12 +18,12 @@ FURTHER = {
     "daniel.kowalski@mail.example": ("/home", "/services/7022"),
     "tsubasa.matsumoto@mail.example": ("/home", "/billing/payment-methods"),
     "yuko.inoue@mail.example": ("/services", "/billing"),
-    "isabella.delacruz@mail.example": ("/billing",),
+    "naoki.kimura@mail.example": ("/billing",),
     "grace.kim@mail.example": ("/home", "/catalog", "/cart", "/orders", "/billing", "/services", "/support"),
     "liam.andersson@mail.example": ("/home", "/notifications"),
 }
 """Addresses that are wrong · 300 invoices · overdue and suspended · a card that has expired · a service in each state ·
-credit · nothing yet."""
+credit · nothing yet. Nobody whom `test_parts_alone` wants unread."""
 
 
 def places(resident: Resident) -> dict[str, list[str]]:

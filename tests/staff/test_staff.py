@@ -53,7 +53,7 @@ async def test_how_the_stream_of_changes_fares(portal: Portal, client: Browser, 
             text("INSERT INTO change_position (topic, heard_at, problem) VALUES ('/t', :at, :problem)"), values
         )
     page = (await client.visit("/staff")).response.text
-    assert "nearly_lost" in page and "/t" in page and "not allowed to subscribe" in page
+    assert "Nearly lost" in page and "/t" in page and "not allowed to subscribe" in page
 
 
 async def test_no_customer_sees_it(portal: Portal, client: Browser, world: dict[str, Any]) -> None:
